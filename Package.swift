@@ -1,0 +1,120 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Settings that every Swift target shares: the upcoming features that swift-log and swift-nio build with.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let numerics: Target.Dependency = .product(name: "Numerics", package: "swift-numerics")
+
+/// A library module under `Sources/`.
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// A backend under `Backends/`. It may see Graph, Backend and a kernel library, nothing else.
+func backend(_ folder: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(
+        name: "Heterodyne\(folder)", dependencies: dependencies, path: "Backends/\(folder)", exclude: ["README.md"],
+        swiftSettings: settings)
+}
+
+/// A command under `Sources/`.
+func command(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// A test target under `Tests/`.
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "heterodyne",
+    products: [
+        .library(name: "Heterodyne", targets: ["Heterodyne"]),
+        .library(name: "HeterodyneBackend", targets: ["HeterodyneGraph", "HeterodyneBackend"]),
+        .library(name: "HeterodyneConformance", targets: ["HeterodyneConformance"]),
+        .library(name: "HeterodyneWeights", targets: ["HeterodyneWeights"]),
+        .executable(name: "devquery", targets: ["devquery"]),
+        .executable(name: "heterodyne", targets: ["heterodyne-cli"]),
+        .executable(name: "SentenceEmbedding", targets: ["SentenceEmbedding"]),
+        .executable(name: "heterodyne-benchmarks", targets: ["heterodyne-benchmarks"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-numerics", from: "1.1.0"),
+    ],
+    targets: [
+        // The language and the contract.
+        module("HeterodyneGraph", []),
+        module("HeterodyneBackend", ["HeterodyneGraph"]),
+        // Composites, passes, runtime.
+        module("HeterodyneOps", ["HeterodyneGraph"]),
+        module("HeterodyneCompiler", ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend"]),
+        module(
+            "HeterodyneRuntime",
+            ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", logging]),
+        // Kernels on host memory.
+        .target(name: "CHostKernels"),
+        module("HeterodyneHostKernels", ["HeterodyneGraph", "HeterodyneBackend", "CHostKernels"]),
+        // Backends.
+        backend("Reference", ["HeterodyneGraph", "HeterodyneBackend", numerics]),
+        backend("OpenBLAS", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels"]),
+        // Files, the user's API, conformance.
+        module("HeterodyneWeights", ["HeterodyneGraph"]),
+        module("HeterodyneConformance", ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneRuntime"]),
+        module(
+            "Heterodyne",
+            [
+                "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
+                "HeterodyneWeights", "HeterodyneReference", "HeterodyneOpenBLAS",
+            ]),
+        // Commands and samples.
+        command("devquery", ["Heterodyne", argumentParser]),
+        .executableTarget(
+            name: "heterodyne-cli", dependencies: ["Heterodyne", "HeterodyneConformance", argumentParser],
+            path: "Sources/heterodyne", swiftSettings: settings),
+        .target(
+            name: "SentenceEmbeddingModel", dependencies: ["Heterodyne"], path: "Samples/SentenceEmbedding/Model",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "SentenceEmbedding", dependencies: ["SentenceEmbeddingModel", argumentParser],
+            path: "Samples/SentenceEmbedding/Command", swiftSettings: settings),
+        .executableTarget(
+            name: "heterodyne-benchmarks",
+            dependencies: ["Heterodyne", "HeterodyneHostKernels", "SentenceEmbeddingModel", argumentParser],
+            path: "Benchmarks/Heterodyne", swiftSettings: settings),
+        // Tests.
+        tests("HeterodyneGraphTests", ["HeterodyneGraph", "HeterodyneOps"]),
+        tests("HeterodyneBackendTests", ["HeterodyneGraph", "HeterodyneBackend"]),
+        tests(
+            "HeterodyneOpsTests", ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneReference", "HeterodyneWeights"],
+            resources: [.copy("Fixtures")]),
+        tests(
+            "HeterodyneCompilerTests",
+            ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneReference"]),
+        tests("HeterodyneRuntimeTests", ["Heterodyne", "HeterodyneRuntime"]),
+        tests("HeterodyneHostKernelsTests", ["HeterodyneHostKernels", "CHostKernels"]),
+        tests("HeterodyneReferenceTests", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneReference"]),
+        tests(
+            "HeterodyneOpenBLASTests",
+            ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneOpenBLAS", "HeterodyneReference", "HeterodyneOps"]),
+        tests("HeterodyneWeightsTests", ["HeterodyneGraph", "HeterodyneWeights"], resources: [.copy("Fixtures")]),
+        tests("HeterodyneTests", ["Heterodyne"]),
+        tests("ConformanceTests", ["Heterodyne", "HeterodyneConformance"]),
+        tests("CommandTests", ["Heterodyne"]),
+        tests("SentenceEmbeddingTests", ["SentenceEmbeddingModel", "Heterodyne"], resources: [.copy("Fixtures")]),
+        tests("ArchitectureTests", []),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
+)

@@ -1,0 +1,1 @@
+typedef int hk_placeholder;
