@@ -1,1 +1,0 @@
-typedef int hk_placeholder;
