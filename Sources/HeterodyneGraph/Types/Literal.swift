@@ -53,7 +53,9 @@ public final class LiteralStorage: @unchecked Sendable {
             hasher.combine(bytes: bytes)
         } else {
             let stride = bytes.count / 64
-            for index in 0..<64 { hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: bytes[index * stride..<index * stride + 16])) }
+            for index in 0..<64 {
+                hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: bytes[index * stride..<index * stride + 16]))
+            }
         }
     }
 }
@@ -138,7 +140,8 @@ public struct Literal: Sendable, Hashable {
         }
         let count = try type.elementCount()
         switch contents {
-        case .splat(let bits): return [T](repeating: withUnsafeBytes(of: bits) { $0.loadUnaligned(as: T.self) }, count: count)
+        case .splat(let bits):
+            return [T](repeating: withUnsafeBytes(of: bits) { $0.loadUnaligned(as: T.self) }, count: count)
         case .dense(let storage):
             return [T](unsafeUninitializedCapacity: count) { buffer, initialized in
                 UnsafeMutableRawBufferPointer(buffer).copyMemory(from: storage.bytes)

@@ -4,22 +4,22 @@
 /// The extents of a tensor, outermost first. Rank 0 is a scalar.
 public struct Shape: Sendable, Hashable {
     /// The extents, outermost first.
-    public var dimensions: [Dimension]
+    public var dimensions: [Extent]
 
     /// A shape of known or symbolic extents.
-    public init(_ dimensions: [Dimension]) { self.dimensions = dimensions }
+    public init(_ dimensions: [Extent]) { self.dimensions = dimensions }
 
     /// A shape of known extents.
-    public init(_ extents: [Int]) { dimensions = extents.map(Dimension.fixed) }
+    public init(_ extents: [Int]) { dimensions = extents.map(Extent.fixed) }
 
     /// The shape of a scalar.
-    public static var scalar: Shape { Shape([Dimension]()) }
+    public static var scalar: Shape { Shape([Extent]()) }
 
     /// The number of dimensions.
     public var rank: Int { dimensions.count }
 
     /// The extent of one dimension.
-    public subscript(index: Int) -> Dimension { dimensions[index] }
+    public subscript(index: Int) -> Extent { dimensions[index] }
 
     /// The extents where all are known, else nil.
     public var fixedExtents: [Int]? {
@@ -43,7 +43,7 @@ public struct Shape: Sendable, Hashable {
     }
 
     /// The product of the extents, symbolic where they are. Throws `overflow`.
-    public func elementCount() throws(GraphError) -> Dimension {
+    public func elementCount() throws(GraphError) -> Extent {
         if let extents = fixedExtents {
             if extents.contains(0) { return 0 }
             var product = 1
@@ -52,7 +52,7 @@ public struct Shape: Sendable, Hashable {
             }
             return .fixed(product)
         }
-        var product = Dimension.fixed(1)
+        var product = Extent.fixed(1)
         for dimension in dimensions { product = try product.multiplied(by: dimension) }
         return product
     }
@@ -62,7 +62,7 @@ public struct Shape: Sendable, Hashable {
 
     /// The shape with every symbol of `bindings` replaced by its number.
     public func bound(_ bindings: [String: Int]) throws(GraphError) -> Shape {
-        var result: [Dimension] = []
+        var result: [Extent] = []
         for dimension in dimensions { result.append(try dimension.bound(bindings)) }
         return Shape(result)
     }
@@ -70,7 +70,7 @@ public struct Shape: Sendable, Hashable {
 
 extension Shape: ExpressibleByArrayLiteral, CustomStringConvertible {
     /// A shape of the given extents.
-    public init(arrayLiteral elements: Dimension...) { dimensions = elements }
+    public init(arrayLiteral elements: Extent...) { dimensions = elements }
 
     /// The extents in brackets, for instance `[2, batch]`.
     public var description: String { "[\(dimensions.map(\.description).joined(separator: ", "))]" }

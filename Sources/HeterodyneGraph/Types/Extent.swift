@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// One extent of a shape: a number, or an expression over named symbols that is bound before lowering.
-public enum Dimension: Sendable, Hashable {
+public enum Extent: Sendable, Hashable {
     /// A known extent.
     case fixed(Int)
     /// An extent that depends on symbols; never a constant expression, so equality stays structural.
-    case symbolic(DimensionExpression)
+    case symbolic(ExtentExpression)
 
     /// The dimension that is the symbol `name` itself.
-    public static func symbol(_ name: String) -> Dimension {
-        .symbolic(DimensionExpression(terms: [.init(coefficient: 1, factors: [.symbol(name)])]))
+    public static func symbol(_ name: String) -> Extent {
+        .symbolic(ExtentExpression(terms: [.init(coefficient: 1, factors: [.symbol(name)])]))
     }
 
     /// The extent where it is known.
@@ -18,40 +18,40 @@ public enum Dimension: Sendable, Hashable {
         if case .fixed(let value) = self { value } else { nil }
     }
 
-    var expression: DimensionExpression {
+    var expression: ExtentExpression {
         switch self {
-        case .fixed(let value): DimensionExpression(constant: value)
+        case .fixed(let value): ExtentExpression(constant: value)
         case .symbolic(let expression): expression
         }
     }
 
-    init(_ expression: DimensionExpression) {
+    init(_ expression: ExtentExpression) {
         if let constant = expression.constant { self = .fixed(constant) } else { self = .symbolic(expression) }
     }
 
     /// `self + other`. Throws `overflow`.
-    public func adding(_ other: Dimension) throws(GraphError) -> Dimension {
+    public func adding(_ other: Extent) throws(GraphError) -> Extent {
         if case .fixed(let a) = self, case .fixed(let b) = other {
             return .fixed(try checked(a.addingReportingOverflow(b), "\(a) + \(b)"))
         }
-        return Dimension(try expression.adding(other.expression))
+        return Extent(try expression.adding(other.expression))
     }
 
     /// `self - other`. Throws `overflow`.
-    public func subtracting(_ other: Dimension) throws(GraphError) -> Dimension {
+    public func subtracting(_ other: Extent) throws(GraphError) -> Extent {
         try adding(other.multiplied(by: .fixed(-1)))
     }
 
     /// `self * other`. Throws `overflow`.
-    public func multiplied(by other: Dimension) throws(GraphError) -> Dimension {
+    public func multiplied(by other: Extent) throws(GraphError) -> Extent {
         if case .fixed(let a) = self, case .fixed(let b) = other {
             return .fixed(try checked(a.multipliedReportingOverflow(by: b), "\(a) * \(b)"))
         }
-        return Dimension(try expression.multiplied(by: other.expression))
+        return Extent(try expression.multiplied(by: other.expression))
     }
 
     /// `floor(self / divisor)`; `divisor` must be positive. Exact divisions of symbolic extents simplify.
-    public func floorDivided(by divisor: Int) throws(GraphError) -> Dimension {
+    public func floorDivided(by divisor: Int) throws(GraphError) -> Extent {
         guard divisor > 0 else {
             throw GraphError(.invalidAttribute, "cannot divide dimension \(self) by \(divisor); a divisor is positive")
         }
@@ -59,12 +59,12 @@ public enum Dimension: Sendable, Hashable {
         case .fixed(let value):
             let quotient = value / divisor
             return .fixed(value % divisor < 0 ? quotient - 1 : quotient)
-        case .symbolic(let expression): return Dimension(expression.floorDivided(by: divisor))
+        case .symbolic(let expression): return Extent(expression.floorDivided(by: divisor))
         }
     }
 
     /// The dimension with every symbol of `bindings` replaced by its number.
-    public func bound(_ bindings: [String: Int]) throws(GraphError) -> Dimension {
+    public func bound(_ bindings: [String: Int]) throws(GraphError) -> Extent {
         switch self {
         case .fixed: return self
         case .symbolic(let expression): return try expression.bound(bindings)
@@ -80,7 +80,7 @@ public enum Dimension: Sendable, Hashable {
     }
 }
 
-extension Dimension: ExpressibleByIntegerLiteral, CustomStringConvertible {
+extension Extent: ExpressibleByIntegerLiteral, CustomStringConvertible {
     /// A known extent.
     public init(integerLiteral value: Int) { self = .fixed(value) }
 
@@ -94,11 +94,11 @@ extension Dimension: ExpressibleByIntegerLiteral, CustomStringConvertible {
 }
 
 /// A polynomial over symbols and floor-divisions, in a normal form: equal expressions compare equal.
-public struct DimensionExpression: Sendable, Hashable, CustomStringConvertible {
+public struct ExtentExpression: Sendable, Hashable, CustomStringConvertible {
     /// What a product is made of.
     enum Factor: Sendable, Hashable {
         case symbol(String)
-        indirect case floorDivide(DimensionExpression, Int)
+        indirect case floorDivide(ExtentExpression, Int)
 
         var text: String {
             switch self {
@@ -127,7 +127,7 @@ public struct DimensionExpression: Sendable, Hashable, CustomStringConvertible {
         return terms.count == 1 && terms[0].factors.isEmpty ? terms[0].coefficient : nil
     }
 
-    static func normalized(_ raw: [Term]) throws(GraphError) -> DimensionExpression {
+    static func normalized(_ raw: [Term]) throws(GraphError) -> ExtentExpression {
         var merged: [String: Term] = [:]
         for var term in raw {
             term.factors.sort { $0.text < $1.text }
@@ -137,15 +137,15 @@ public struct DimensionExpression: Sendable, Hashable, CustomStringConvertible {
             }
             merged[term.key] = term
         }
-        return DimensionExpression(
+        return ExtentExpression(
             terms: merged.values.filter { $0.coefficient != 0 }.sorted { $0.key < $1.key })
     }
 
-    func adding(_ other: DimensionExpression) throws(GraphError) -> DimensionExpression {
+    func adding(_ other: ExtentExpression) throws(GraphError) -> ExtentExpression {
         try Self.normalized(terms + other.terms)
     }
 
-    func multiplied(by other: DimensionExpression) throws(GraphError) -> DimensionExpression {
+    func multiplied(by other: ExtentExpression) throws(GraphError) -> ExtentExpression {
         var products: [Term] = []
         for a in terms {
             for b in other.terms {
@@ -157,23 +157,23 @@ public struct DimensionExpression: Sendable, Hashable, CustomStringConvertible {
         return try Self.normalized(products)
     }
 
-    func floorDivided(by divisor: Int) -> DimensionExpression {
+    func floorDivided(by divisor: Int) -> ExtentExpression {
         if divisor == 1 { return self }
         if terms.allSatisfy({ $0.coefficient % divisor == 0 }) {
-            return DimensionExpression(
+            return ExtentExpression(
                 terms: terms.map { Term(coefficient: $0.coefficient / divisor, factors: $0.factors) })
         }
-        return DimensionExpression(terms: [Term(coefficient: 1, factors: [.floorDivide(self, divisor)])])
+        return ExtentExpression(terms: [Term(coefficient: 1, factors: [.floorDivide(self, divisor)])])
     }
 
-    func bound(_ bindings: [String: Int]) throws(GraphError) -> Dimension {
-        var sum = Dimension.fixed(0)
+    func bound(_ bindings: [String: Int]) throws(GraphError) -> Extent {
+        var sum = Extent.fixed(0)
         for term in terms {
-            var product = Dimension.fixed(term.coefficient)
+            var product = Extent.fixed(term.coefficient)
             for factor in term.factors {
                 switch factor {
                 case .symbol(let name):
-                    let value = bindings[name].map(Dimension.fixed) ?? .symbol(name)
+                    let value = bindings[name].map(Extent.fixed) ?? .symbol(name)
                     product = try product.multiplied(by: value)
                 case .floorDivide(let inner, let divisor):
                     product = try product.multiplied(by: inner.bound(bindings).floorDivided(by: divisor))
@@ -216,7 +216,8 @@ public struct DimensionExpression: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// The value of a checked arithmetic operation. Throws `overflow` naming the expression.
-func checked(_ result: (partialValue: Int, overflow: Bool), _ what: @autoclosure () -> String) throws(GraphError) -> Int {
+func checked(_ result: (partialValue: Int, overflow: Bool), _ what: @autoclosure () -> String) throws(GraphError) -> Int
+{
     guard !result.overflow else { throw GraphError(.overflow, "\(what()) does not fit in 64 bits") }
     return result.partialValue
 }
