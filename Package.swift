@@ -71,7 +71,8 @@ let package = Package(
         backend("OpenBLAS", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels"]),
         // Files, the user's API, conformance.
         module("HeterodyneWeights", ["HeterodyneGraph"]),
-        module("HeterodyneConformance", ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneRuntime"]),
+        module(
+            "HeterodyneConformance", ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneRuntime"]),
         module(
             "Heterodyne",
             [
@@ -97,7 +98,8 @@ let package = Package(
         tests("HeterodyneGraphTests", ["HeterodyneGraph", "HeterodyneOps"]),
         tests("HeterodyneBackendTests", ["HeterodyneGraph", "HeterodyneBackend"]),
         tests(
-            "HeterodyneOpsTests", ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneReference", "HeterodyneWeights"],
+            "HeterodyneOpsTests",
+            ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneReference", "HeterodyneWeights"],
             resources: [.copy("Fixtures")]),
         tests(
             "HeterodyneCompilerTests",
