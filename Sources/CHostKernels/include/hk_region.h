@@ -53,7 +53,7 @@ typedef struct {
 } hk_operand;
 
 enum {
-    /// multiply followed by an add or subtract that is its only use may become one fused multiply-add.
+    /// float32 or float64 multiply whose only use is an add may become one fused multiply-add with it.
     HK_REGION_CONTRACT = 1
 };
 
@@ -71,8 +71,8 @@ typedef struct {
 typedef struct hk_region hk_region;
 
 /// Validates, collapses dimensions, allocates registers and picks the tile size. On success `*out` owns all it needs.
-/// HK_ERR_TYPE names an op that its type does not have (for example exp of int32), HK_ERR_LIMIT more than 192 live
-/// registers.
+/// HK_ERR_TYPE names an op that its type does not have (for example exp of int32), HK_ERR_LIMIT more than 1024 bytes
+/// of live registers per element, or more than 1024 registers.
 int hk_region_prepare(hk_region **out, const hk_region_desc *desc);
 void hk_region_destroy(hk_region *region);
 
