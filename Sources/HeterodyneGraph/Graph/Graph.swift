@@ -29,6 +29,16 @@ public struct Node: Sendable, Hashable {
     /// Where in the user's source it was built. Not part of equality.
     public let location: SourceLocation?
 
+    /// A node as a deserializer reads it. Nothing is checked here: `Graph(verifying:inputs:outputs:)` does that.
+    public init(
+        operation: NodeOperation, operands: [Value], resultTypes: [TensorType], location: SourceLocation? = nil
+    ) {
+        self.operation = operation
+        self.operands = operands
+        self.resultTypes = resultTypes
+        self.location = location
+    }
+
     /// Same operation, operands and result types.
     public static func == (a: Node, b: Node) -> Bool {
         a.operation == b.operation && a.operands == b.operands && a.resultTypes == b.resultTypes
@@ -66,12 +76,17 @@ public struct Graph: Sendable, Hashable {
     public let inputs: [Value]
     /// The results.
     public let outputs: [GraphOutput]
+    /// How deeply regions lie within this graph: 0 where there are none.
+    public let regionDepth: Int
     private let cachedHash: Int
 
     init(nodes: [Node], inputs: [Value], outputs: [GraphOutput]) {
         self.nodes = nodes
         self.inputs = inputs
         self.outputs = outputs
+        regionDepth = nodes.reduce(0) { depth, node in
+            node.operation.regions.reduce(depth) { max($0, $1.regionDepth + 1) }
+        }
         var hasher = Hasher()
         hasher.combine(nodes)
         hasher.combine(outputs)

@@ -16,6 +16,8 @@ public final class GraphBuilder {
     private var interned: [Key: Int] = [:]
     private var inputs: [Value] = []
     private var outputs: [GraphOutput] = []
+    private var inputNames: Set<String> = []
+    private var outputNames: Set<String> = []
     /// The source location that nodes get from now on unless the call gives its own.
     public var currentLocation: SourceLocation?
 
@@ -29,23 +31,22 @@ public final class GraphBuilder {
     public func input(
         _ name: String, _ type: TensorType, location: SourceLocation? = nil
     ) throws(GraphError) -> Term {
-        for input in inputs {
-            if case .parameter(_, name, _) = nodes[Int(input.node)].operation {
-                throw GraphError(.malformedGraph, "input '\(name)' exists already", location: location)
-            }
+        guard !inputNames.contains(name) else {
+            throw GraphError(.malformedGraph, "input '\(name)' exists already", location: location)
         }
         let values = try add(.parameter(index: inputs.count, name: name, type: type), [], location: location)
         inputs.append(values[0])
+        inputNames.insert(name)
         return Term(self, values[0])
     }
 
     /// Names a result. Throws `malformedGraph` where the name is taken.
     public func output(_ name: String, _ term: Term) throws(GraphError) {
-        guard !outputs.contains(where: { $0.name == name }) else {
-            throw GraphError(.malformedGraph, "output '\(name)' exists already")
-        }
         guard term.builder === self else {
             throw GraphError(.malformedGraph, "output '\(name)' belongs to another graph")
+        }
+        guard outputNames.insert(name).inserted else {
+            throw GraphError(.malformedGraph, "output '\(name)' exists already")
         }
         outputs.append(GraphOutput(name: name, value: term.value))
     }
@@ -136,10 +137,13 @@ public final class GraphBuilder {
         return try builder.build()
     }
 
-    /// The graph of everything added so far. Throws `malformedGraph` where it has no outputs.
+    /// The graph of everything added so far. Throws `malformedGraph` where it has no outputs, or regions nested more
+    /// than `Graph.maximumRegionDepth` deep.
     public func build() throws(GraphError) -> Graph {
         guard !outputs.isEmpty else { throw GraphError(.malformedGraph, "a graph needs at least one output") }
-        return Graph(nodes: nodes, inputs: inputs, outputs: outputs)
+        let graph = Graph(nodes: nodes, inputs: inputs, outputs: outputs)
+        try graph.checkRegionDepth()
+        return graph
     }
 
     /// Copies the nodes of `graph` into this builder with its inputs replaced by `arguments`, and returns its outputs.

@@ -56,6 +56,7 @@ public enum NodeOperation: Sendable, Hashable {
         case .composite(let composite):
             do {
                 let results = try composite.inferTypes(operands)
+                try Rules.require(!results.isEmpty, .malformedGraph, "has no result")
                 for result in results { try result.validate() }
                 return results
             } catch { throw error.at(operation: composite.name, location: nil) }

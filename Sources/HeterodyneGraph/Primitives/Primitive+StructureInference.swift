@@ -65,10 +65,10 @@ extension Primitive {
                     "slice \(low)..<\(high) of dimension \(d) is not within extent \(extent)")
             }
             let length = try limit.subtracting(start)
-            let rounded = stride == 1 ? length : try length.adding(.fixed(stride - 1)).floorDivided(by: stride)
-            if case .fixed(let value) = rounded {
+            if case .fixed(let value) = length {
                 try Rules.require(value >= 0, .invalidAttribute, "slice of dimension \(d) has negative length \(value)")
             }
+            let rounded = stride == 1 ? length : try length.adding(.fixed(stride - 1)).floorDivided(by: stride)
             extents.append(rounded)
         }
         return type.with(Shape(extents))
