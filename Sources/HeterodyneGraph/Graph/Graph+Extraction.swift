@@ -15,11 +15,14 @@ extension Graph {
     /// The nodes with the given indices as a graph of their own. Source locations are kept. Parameters stay outside
     /// also where their indices are given.
     ///
+    /// `outputs` chooses the values to give, which must be members'; by default those that are used outside. A caller
+    /// that repeats cheap nodes inside and keeps them outside too, as fusion does, needs to choose.
+    ///
     /// Inputs and outputs are named by position, so equal parts of different graphs give equal subgraphs. The set
     /// need not be convex; a caller that puts one node in its place must make sure that it is.
     ///
     /// - Throws: `malformedGraph` where an index does not exist or nothing outside uses any of the nodes.
-    public func extracting(_ indices: Set<Int>) throws(GraphError) -> Subgraph {
+    public func extracting(_ indices: Set<Int>, outputs chosen: [Value]? = nil) throws(GraphError) -> Subgraph {
         let order = indices.sorted()
         if let first = order.first, let last = order.last, first < 0 || last >= nodes.count {
             throw GraphError(.malformedGraph, "cannot cut nodes \(first) to \(last) out of \(nodes.count) nodes")
@@ -44,7 +47,7 @@ extension Graph {
             let results = try builder.addAll(node.operation, operands, location: node.location)
             for (result, term) in results.enumerated() { mapped[Value(node: index, result: result)] = term }
         }
-        let outputs = valuesUsedOutside(isMember)
+        let outputs = chosen ?? valuesUsedOutside(isMember)
         for (index, value) in outputs.enumerated() {
             guard let term = mapped[value] else { continue }
             try builder.output("result\(index)", term)

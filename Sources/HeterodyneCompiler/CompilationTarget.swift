@@ -1,0 +1,60 @@
+// Heterodyne: what the passes know about a device and about the user's wishes.
+// SPDX-License-Identifier: Apache-2.0
+
+public import HeterodyneBackend
+import HeterodyneGraph
+
+/// A device as the passes see it.
+public struct CompilationTarget: Sendable {
+    /// The device's identifier.
+    public var device: String
+    /// What it can do.
+    public var capabilities: Capabilities
+    private let ask: @Sendable (NodeSignature) -> Support
+
+    /// A target that asks `backend` about nodes.
+    public init(backend: any Backend, device: String) throws(BackendError) {
+        self.device = device
+        capabilities = try backend.capabilities(of: device)
+        ask = { backend.support(for: $0, on: device) }
+    }
+
+    /// A target of the given capabilities, without a backend; for tools and tests.
+    public init(device: String, capabilities: Capabilities) {
+        self.device = device
+        self.capabilities = capabilities
+        ask = { capabilities.support(for: $0) }
+    }
+
+    /// Whether and how the device runs a node.
+    public func support(for node: NodeSignature) -> Support { ask(node) }
+}
+
+/// The user's wishes for one compilation.
+public struct CompilerOptions: Sendable, Hashable {
+    /// Whether regions are fused.
+    public var fuses: Bool = true
+    /// Whether every decision that is not free is an error.
+    public var isStrict: Bool = false
+    /// How far arithmetic may be reordered.
+    public var arithmetic: ArithmeticMode = .fast
+    /// The most threads to use; nil for all.
+    public var threads: Int?
+    /// Whether each pass's result is verified. On in debug builds.
+    public var verifiesPasses: Bool = Self.isDebugBuild
+    /// Whether each pass's result is kept as text.
+    public var recordsStages: Bool = false
+    /// The largest result of constant folding, in bytes; larger constants are computed on the device.
+    public var foldingLimit: Int = 1 << 16
+
+    /// The defaults.
+    public init() {}
+
+    private static var isDebugBuild: Bool {
+        #if DEBUG
+        true
+        #else
+        false
+        #endif
+    }
+}

@@ -1,0 +1,101 @@
+// Heterodyne: a graph and devices to segments that backends can compile.
+// SPDX-License-Identifier: Apache-2.0
+
+public import HeterodyneBackend
+public import HeterodyneGraph
+
+/// A graph after all passes, ready for backends.
+public struct CompiledGraph: Sendable {
+    /// One part of the work.
+    public struct Part: Sendable {
+        /// The device, as an index into the targets.
+        public var target: Int
+        /// The graph to compile; its inputs and outputs stand for `inputs` and `outputs`.
+        public var graph: Graph
+        /// The values of the placed graph that the part reads.
+        public var inputs: [Value]
+        /// The values of the placed graph that the part makes.
+        public var outputs: [Value]
+    }
+
+    /// The whole graph as it was cut; its inputs and outputs are those of the source.
+    public var placed: Graph
+    /// The parts in the order to run them in.
+    public var parts: [Part]
+    /// What was decided and why.
+    public var report: CompilationReport
+    /// The text after each pass, where asked for.
+    public var stages: [(pass: String, text: String)]
+}
+
+/// Lowers graphs for devices.
+public struct Compiler: Sendable {
+    /// The devices: the one asked for, then those to fall back to, in order.
+    public var targets: [CompilationTarget]
+    /// The user's wishes.
+    public var options: CompilerOptions
+    /// Evaluates constants, where there is one.
+    public var evaluator: (any Evaluator)?
+
+    /// A compiler for `targets`, the first of which is the one asked for.
+    public init(
+        targets: [CompilationTarget], options: CompilerOptions = CompilerOptions(), evaluator: (any Evaluator)? = nil
+    ) {
+        self.targets = targets
+        self.options = options
+        self.evaluator = evaluator
+    }
+
+    /// Lowers `graph`. Throws `unboundSymbol` for symbolic shapes, `malformedGraph` for a node that no target runs, or
+    /// in strict mode for a decision that is not free, and what passes throw.
+    public func compile(_ graph: Graph, label: String = "graph") throws(GraphError) -> CompiledGraph {
+        guard let primary = targets.first else {
+            throw GraphError(.malformedGraph, "there is no device to compile for")
+        }
+        let start = ContinuousClock.now
+        let context = PassContext(target: primary, options: options, evaluator: evaluator, label: label)
+        context.report.devices = targets.map(\.device)
+        let placed = try Pipeline.beforePlacement.run(graph, in: context)
+        let segments = try Partitioner(graph: placed, targets: targets).segments(&context.report)
+        try recordTransfers(placed, segments, &context.report)
+        if options.isStrict, let costly = context.report.costlyEntries.first {
+            throw GraphError(
+                .malformedGraph,
+                "strict compilation refuses \(costly.kind.rawValue) of \(costly.count) x \(costly.operation) to "
+                    + "\(costly.device): \(costly.reason)", operation: costly.operation)
+        }
+        var parts: [CompiledGraph.Part] = []
+        for segment in segments {
+            let inner = PassContext(
+                target: targets[segment.target], options: options, evaluator: evaluator, label: label)
+            let lowered = try Pipeline.afterPlacement(options).run(segment.part.graph, in: inner)
+            context.report.passes += inner.report.passes
+            context.stages += inner.stages
+            parts.append(
+                .init(
+                    target: segment.target, graph: lowered, inputs: segment.part.inputs, outputs: segment.part.outputs))
+        }
+        let duration = start.duration(to: .now)
+        context.report.seconds =
+            Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+        return CompiledGraph(placed: placed, parts: parts, report: context.report, stages: context.stages)
+    }
+
+    /// Records every value that crosses from one device to another.
+    private func recordTransfers(
+        _ graph: Graph, _ segments: [Segment], _ report: inout CompilationReport
+    ) throws(GraphError) {
+        var maker: [Value: Int] = [:]
+        for segment in segments {
+            for value in segment.part.inputs {
+                guard let from = maker[value], from != segment.target else { continue }
+                let source = targets[from].capabilities.hasUnifiedMemory
+                guard !(source && targets[segment.target].capabilities.hasUnifiedMemory) else { continue }
+                report.record(
+                    .transfer, graph.node(of: value), operandTypes: [], device: targets[segment.target].device,
+                    reason: "made on \(targets[from].device)")
+            }
+            for value in segment.part.outputs { maker[value] = segment.target }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// Heterodyne: runs the passes in order.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneBackend
+public import HeterodyneGraph
+
+/// Runs passes in order, verifies between them where asked to, and records what they did.
+public struct Pipeline: Sendable {
+    /// The passes.
+    public var passes: [any Pass]
+
+    /// A pipeline of the given passes.
+    public init(_ passes: [any Pass]) { self.passes = passes }
+
+    /// The passes before nodes are placed: simplify, decompose what is not claimed, simplify again.
+    public static let beforePlacement = Pipeline([
+        Canonicalization(), ConstantFolding(), Decomposition(), Canonicalization(), ConstantFolding(),
+        Canonicalization(), DeadCodeElimination(),
+    ])
+
+    /// The passes for the part of one device: fuse, order.
+    public static func afterPlacement(_ options: CompilerOptions) -> Pipeline {
+        Pipeline(options.fuses ? [ElementwiseFusion(), DeadCodeElimination(), Scheduling()] : [Scheduling()])
+    }
+
+    /// The graph after all passes. Throws what a pass throws; a graph that no longer verifies after a pass is an
+    /// error that names the pass.
+    public func run(_ graph: Graph, in context: PassContext) throws(GraphError) -> Graph {
+        guard graph.symbols.isEmpty else {
+            throw GraphError(
+                .unboundSymbol,
+                "bind \(graph.symbols.sorted().joined(separator: ", ")) before compiling, with Graph.binding")
+        }
+        let clock = ContinuousClock()
+        var current = graph
+        if context.options.recordsStages { context.stages.append(("input", current.listing)) }
+        for pass in passes {
+            let start = clock.now
+            current = try pass.run(current, in: context)
+            let duration = start.duration(to: clock.now)
+            if context.options.verifiesPasses {
+                do { try current.verify() } catch {
+                    throw GraphError(
+                        .malformedGraph, "pass \(pass.name) made a graph that does not verify: \(error.message)",
+                        operation: error.operation, location: error.location)
+                }
+            }
+            context.report.passes.append(
+                .init(
+                    name: pass.name, nodeCount: current.totalNodeCount,
+                    seconds: Double(duration.components.attoseconds) * 1e-18 + Double(duration.components.seconds)))
+            if context.options.recordsStages { context.stages.append((pass.name, current.listing)) }
+        }
+        return current
+    }
+}
+
+extension Graph {
+    /// The nodes as text, one a line; large constants are elided.
+    fileprivate var listing: String { nodes.indices.map(nodeText).joined(separator: "\n") }
+}

@@ -1,0 +1,209 @@
+// Heterodyne: what the compiler decided and why.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneBackend
+public import HeterodyneGraph
+
+/// What the compiler decided for one program and why: nothing happens silently.
+public struct CompilationReport: Sendable, Hashable, Codable {
+    /// One decision.
+    public struct Entry: Sendable, Hashable, Codable {
+        /// The kinds of decisions.
+        public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
+            /// A node runs on the device that was asked for.
+            case placement
+            /// A node runs on another device.
+            case fallback
+            /// A composite was replaced by its definition.
+            case decomposition
+            /// Another scalar type was put in place of one that the device lacks.
+            case legalization
+            /// Data moves between devices.
+            case transfer
+
+            /// Whether the decision costs nothing that the user did not ask for.
+            public var isFree: Bool {
+                switch self {
+                case .placement, .decomposition: true
+                case .fallback, .legalization, .transfer: false
+                }
+            }
+        }
+
+        /// The kind of decision.
+        public var kind: Kind
+        /// The operation or operations that it concerns.
+        public var operation: String
+        /// How many nodes it concerns.
+        public var count: Int
+        /// Types of the first such node's results.
+        public var resultTypes: String
+        /// Where the first such node was built, where known.
+        public var location: String?
+        /// The device that runs it.
+        public var device: String
+        /// Why.
+        public var reason: String
+        /// Arithmetic operations of all such nodes, estimated.
+        public var operationCount: Double
+        /// Bytes read and written by all such nodes, estimated.
+        public var byteCount: Double
+    }
+
+    /// The graph's name, for people.
+    public var label: String
+    /// The devices that the program runs on, the first being the one that was asked for.
+    public var devices: [String]
+    /// The decisions.
+    public var entries: [Entry] = []
+    /// What each pass did, in order: name and node count after it.
+    public var passes: [PassRecord] = []
+    /// Intermediate memory of one invocation on each device, in bytes.
+    public var arenaByteCounts: [String: Int] = [:]
+    /// Seconds that compilation took.
+    public var seconds: Double = 0
+
+    /// The effect of one pass.
+    public struct PassRecord: Sendable, Hashable, Codable {
+        /// The pass.
+        public var name: String
+        /// Nodes after it, those in regions included.
+        public var nodeCount: Int
+        /// Seconds that it took.
+        public var seconds: Double
+    }
+
+    /// An empty report.
+    public init(label: String, devices: [String]) {
+        self.label = label
+        self.devices = devices
+    }
+
+    /// Records a decision; decisions that agree in kind, operation, device and reason become one entry with a count.
+    mutating func record(
+        _ kind: Entry.Kind, _ node: Node, operandTypes: [TensorType], device: String, reason: String
+    ) {
+        let cost = NodeCost(node, operandTypes: operandTypes)
+        let operation = Self.title(of: node.operation)
+        if let index = entries.firstIndex(where: {
+            $0.kind == kind && $0.operation == operation && $0.device == device && $0.reason == reason
+        }) {
+            entries[index].count += 1
+            entries[index].operationCount += cost.operationCount
+            entries[index].byteCount += cost.byteCount
+        } else {
+            entries.append(
+                Entry(
+                    kind: kind, operation: operation, count: 1,
+                    resultTypes: node.resultTypes.map(\.description).joined(separator: ", "),
+                    location: node.location?.description, device: device, reason: reason,
+                    operationCount: cost.operationCount, byteCount: cost.byteCount))
+        }
+    }
+
+    /// The operation's name; for a fused region the names inside it.
+    static func title(of operation: NodeOperation) -> String {
+        guard let region = operation.composite(as: FusedRegion.self) else { return operation.name }
+        var names: [String] = []
+        for node in region.body.nodes {
+            switch node.operation {
+            case .parameter, .primitive(.constant), .primitive(.broadcast): continue
+            case .primitive, .composite: names.append(node.operation.name)
+            }
+        }
+        return "fused(\(names.joined(separator: " ")))"
+    }
+
+    /// The entries that are not free; strict compilation refuses to run with any of them.
+    public var costlyEntries: [Entry] { entries.filter { !$0.kind.isFree } }
+
+    /// One line: how many nodes run where, and what is not free.
+    public var summary: String {
+        var placed: [(device: String, count: Int)] = []
+        for entry in entries where entry.kind == .placement || entry.kind == .fallback {
+            if let index = placed.firstIndex(where: { $0.device == entry.device }) {
+                placed[index].count += entry.count
+            } else {
+                placed.append((entry.device, entry.count))
+            }
+        }
+        let places = placed.map { "\($0.count) nodes on \($0.device)" }.joined(separator: ", ")
+        let costly = costlyEntries.reduce(0) { $0 + $1.count }
+        return "\(label): \(places.isEmpty ? "no nodes" : places)"
+            + (costly == 0 ? ", nothing fell back" : ", \(costly) decisions that are not free")
+    }
+
+    /// The whole report as lines of text.
+    public var text: String {
+        var lines = [summary]
+        for entry in entries {
+            let location = entry.location.map { "  \($0)" } ?? ""
+            lines.append(
+                "  \(entry.kind.rawValue): \(entry.count) x \(entry.operation) -> \(entry.resultTypes) on "
+                    + "\(entry.device): \(entry.reason) "
+                    + "[\(Self.quantity(entry.operationCount))op, \(Self.quantity(entry.byteCount))B]\(location)")
+        }
+        for (device, bytes) in arenaByteCounts.sorted(by: { $0.key < $1.key }) {
+            lines.append("  memory: \(Self.quantity(Double(bytes)))B of intermediate results on \(device)")
+        }
+        for pass in passes {
+            lines.append("  pass \(pass.name): \(pass.nodeCount) nodes, \(Self.quantity(pass.seconds))s")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// `value` with three digits and a decimal prefix.
+    static func quantity(_ value: Double) -> String {
+        let prefixes: [(Double, String)] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""), (1e-3, "m")]
+        guard value != 0 else { return "0 " }
+        let (scale, prefix) = prefixes.first { abs(value) >= $0.0 } ?? (1e-6, "u")
+        let scaled = value / scale
+        let rounded = scaled >= 100 ? scaled.rounded() : (scaled * 100).rounded() / 100
+        return rounded == rounded.rounded() ? "\(Int(rounded)) \(prefix)" : "\(rounded) \(prefix)"
+    }
+}
+
+/// An estimate of what running a node costs, from its types alone.
+public struct NodeCost: Sendable, Hashable {
+    /// Arithmetic operations; a multiplication with an addition counts as two.
+    public var operationCount: Double
+    /// Bytes of operands read and results written.
+    public var byteCount: Double
+
+    /// The cost of a node of `graph`.
+    public init(_ node: Node, in graph: Graph) {
+        self.init(node, operandTypes: node.operands.map(graph.type(of:)))
+    }
+
+    /// The cost of a node with operands of the given types.
+    public init(_ node: Node, operandTypes operands: [TensorType]) {
+        byteCount = (operands + node.resultTypes).reduce(0) { $0 + Self.bytes($1) }
+        let results = node.resultTypes.reduce(0) { $0 + Self.count($1) }
+        switch node.operation {
+        case .primitive(.dot(let dimensions, _, _)):
+            let contracted = dimensions.leftContracting.reduce(1.0) {
+                $0 * Double(operands[0].shape[$1].fixedValue ?? 1)
+            }
+            operationCount = 2 * results * contracted
+        case .primitive(let primitive):
+            switch primitive.code.group {
+            case .elementwise: operationCount = results
+            case .reduction, .sorting: operationCount = operands.reduce(0) { $0 + Self.count($1) }
+            case .source, .movement, .control, .contraction: operationCount = 0
+            }
+        case .composite(let composite):
+            if let region = composite as? FusedRegion {
+                operationCount = region.body.nodes.reduce(0) { $0 + NodeCost($1, in: region.body).operationCount }
+            } else {
+                operationCount = results
+            }
+        case .parameter: operationCount = 0
+        }
+    }
+
+    private static func count(_ type: TensorType) -> Double {
+        type.shape.dimensions.reduce(1) { $0 * Double($1.fixedValue ?? 1) }
+    }
+
+    private static func bytes(_ type: TensorType) -> Double { count(type) * Double(type.scalarType.bitWidth) / 8 }
+}

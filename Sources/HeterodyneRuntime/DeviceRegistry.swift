@@ -1,0 +1,96 @@
+// Heterodyne: knows the backends and the devices that they found.
+// SPDX-License-Identifier: Apache-2.0
+
+public import HeterodyneBackend
+import Synchronization
+
+/// A device that can run programs: what it is and who drives it. Equal where the identifiers are.
+public struct Device: Sendable, Hashable, Identifiable, CustomStringConvertible {
+    /// What the device is.
+    public let descriptor: DeviceDescriptor
+    /// Who drives it.
+    public let backend: any Backend
+
+    /// The device that `backend` describes.
+    public init(descriptor: DeviceDescriptor, backend: any Backend) {
+        self.descriptor = descriptor
+        self.backend = backend
+    }
+
+    /// The stable identifier.
+    public var id: String { descriptor.id }
+
+    /// What the device can do.
+    public func capabilities() throws(BackendError) -> Capabilities { try backend.capabilities(of: id) }
+
+    /// The identifier.
+    public var description: String { id }
+
+    /// Same identifier.
+    public static func == (a: Device, b: Device) -> Bool { a.id == b.id }
+
+    /// The identifier.
+    public func hash(into hasher: inout Hasher) { hasher.combine(id) }
+}
+
+/// Knows the backends of a process and the devices that they found. Each backend is asked once, when first needed.
+public final class DeviceRegistry: Sendable {
+    private struct State {
+        var backends: [any Backend]
+        var listings: [String: DeviceListing] = [:]
+    }
+
+    private let state: Mutex<State>
+
+    /// A registry of the given backends, in order of registration.
+    public init(_ backends: [any Backend]) { state = Mutex(State(backends: backends)) }
+
+    /// Adds a backend; one of the same name is replaced.
+    public func register(_ backend: any Backend) {
+        state.withLock { state in
+            state.backends.removeAll { $0.name == backend.name }
+            state.backends.append(backend)
+            state.listings[backend.name] = nil
+        }
+    }
+
+    /// The backends in order of registration.
+    public var backends: [any Backend] { state.withLock { $0.backends } }
+
+    private func listings() -> [(any Backend, DeviceListing)] {
+        state.withLock { state in
+            state.backends.map { backend in
+                if let known = state.listings[backend.name] { return (backend, known) }
+                let listing = backend.discover()
+                state.listings[backend.name] = listing
+                return (backend, listing)
+            }
+        }
+    }
+
+    /// Forgets what was found, so that the next question looks again.
+    public func rediscover() { state.withLock { $0.listings = [:] } }
+
+    /// Every usable device, in order of registration.
+    public var devices: [Device] {
+        listings().flatMap { backend, listing in
+            listing.devices.map { Device(descriptor: $0, backend: backend) }
+        }
+    }
+
+    /// What was looked for and cannot be used.
+    public var unavailable: [UnavailableDevice] { listings().flatMap { $0.1.unavailable } }
+
+    /// The device called `id`. Throws `deviceUnavailable` with the reason and remedy where it is known to be missing,
+    /// else with the identifiers that exist.
+    public func device(_ id: String) throws(BackendError) -> Device {
+        let devices = devices
+        if let device = devices.first(where: { $0.id == id }) { return device }
+        if let missing = unavailable.first(where: { $0.id == id || $0.backend == id }) {
+            throw BackendError(.deviceUnavailable, "\(missing.reason). \(missing.remedy)", device: id)
+        }
+        let known = devices.map(\.id).joined(separator: ", ")
+        throw BackendError(
+            .deviceUnavailable, "there is no such device; there are: \(known.isEmpty ? "none" : known)", device: id)
+    }
+}

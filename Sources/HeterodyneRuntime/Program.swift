@@ -1,0 +1,232 @@
+// Heterodyne: a compiled graph that can be run any number of times, from any number of threads.
+// SPDX-License-Identifier: Apache-2.0
+
+public import HeterodyneBackend
+public import HeterodyneCompiler
+public import HeterodyneGraph
+import Synchronization
+
+/// A compiled graph. Immutable: any number of threads may run it at the same time, each in a `Session` of its own or
+/// through `call`, which keeps a pool of sessions.
+public final class Program: Sendable {
+    /// A named input or output.
+    public struct Port: Sendable, Hashable {
+        /// The name in the graph.
+        public let name: String
+        /// The type.
+        public let type: TensorType
+        /// The bytes of a dense tensor of the type.
+        public let byteCount: Int
+    }
+
+    /// Where a part's input comes from or its output goes.
+    enum Place: Sendable, Hashable {
+        case input(Int)
+        case output(Int)
+        case intermediate(Int)
+    }
+
+    struct Part: Sendable {
+        let device: Device
+        let executable: any Executable
+        let inputs: [Place]
+        let outputs: [Place]
+    }
+
+    /// A copy between places at the end of a run: outputs that repeat a value or hand an input through.
+    struct Copy: Sendable {
+        let from: Place
+        let toOutput: Int
+    }
+
+    /// The inputs in order.
+    public let inputs: [Port]
+    /// The outputs in order.
+    public let outputs: [Port]
+    /// What the compiler decided and why.
+    public let report: CompilationReport
+    /// The text of the graph after each pass, where the options asked for it.
+    public let stages: [(pass: String, text: String)]
+    /// The device that was asked for; inputs and outputs live there.
+    public let device: Device
+    let parts: [Part]
+    let copies: [Copy]
+    let intermediates: [(byteCount: Int, device: Device)]
+    private let pool = Mutex<[PooledSession]>([])
+
+    /// A session at rest. Unchecked: it is in the hands of one thread at a time, by the pool's lock.
+    private struct PooledSession: @unchecked Sendable { let session: Session }
+
+    /// Compiles the parts of `compiled`. Throws what the backends throw.
+    init(_ compiled: CompiledGraph, devices: [Device], options: ProgramOptions) throws(HeterodyneError) {
+        let graph = compiled.placed
+        device = devices[0]
+        stages = compiled.stages
+        inputs = try liftingGraph { () throws(GraphError) in
+            try Self.ports(graph.inputNames, graph.inputTypes)
+        }
+        outputs = try liftingGraph { () throws(GraphError) in
+            try Self.ports(graph.outputs.map(\.name), graph.outputTypes)
+        }
+        var places: [Value: Place] = [:]
+        for (index, value) in graph.inputs.enumerated() { places[value] = .input(index) }
+        var copies: [Copy] = []
+        var firstOutput: [Value: Int] = [:]
+        for (index, output) in graph.outputs.enumerated() {
+            if let place = places[output.value] {
+                copies.append(Copy(from: place, toOutput: index))
+            } else {
+                places[output.value] = .output(index)
+                firstOutput[output.value] = index
+            }
+        }
+        var intermediates: [(byteCount: Int, device: Device)] = []
+        var parts: [Part] = []
+        var report = compiled.report
+        for part in compiled.parts {
+            let device = devices[part.target]
+            for value in part.outputs where places[value] == nil {
+                let bytes = try liftingGraph { () throws(GraphError) in try graph.type(of: value).byteCount() }
+                places[value] = .intermediate(intermediates.count)
+                intermediates.append((bytes, device))
+            }
+            let inputPlaces = part.inputs.compactMap { places[$0] }
+            // A donated input may be overwritten only by the one part that reads it, and not where it is handed through.
+            var donated = Set<Int>()
+            for (position, place) in inputPlaces.enumerated() {
+                if case .input(let index) = place, options.donatedInputs.contains(index),
+                    compiled.parts.count == 1, !copies.contains(where: { $0.from == place })
+                {
+                    donated.insert(position)
+                }
+            }
+            let unit = CompilationUnit(
+                graph: part.graph, donatedInputs: donated, arithmetic: options.compiler.arithmetic,
+                threads: options.compiler.threads, label: report.label)
+            let executable = try liftingBackend { () throws(BackendError) in
+                try device.backend.compile(unit, for: device.id)
+            }
+            report.arenaByteCounts[device.id, default: 0] += executable.arenaByteCount
+            parts.append(
+                Part(
+                    device: device, executable: executable, inputs: inputPlaces,
+                    outputs: part.outputs.compactMap { places[$0] }))
+        }
+        self.copies = copies
+        self.intermediates = intermediates
+        self.parts = parts
+        self.report = report
+    }
+
+    private static func ports(_ names: [String], _ types: [TensorType]) throws(GraphError) -> [Port] {
+        var ports: [Port] = []
+        for (name, type) in zip(names, types) {
+            ports.append(Port(name: name, type: type, byteCount: try type.byteCount()))
+        }
+        return ports
+    }
+
+    /// For an output that is computed in the buffer of a donated input, the index of that input.
+    public var inPlaceOutputs: [Int: Int] {
+        guard parts.count == 1 else { return [:] }
+        var result: [Int: Int] = [:]
+        for (output, input) in parts[0].executable.inPlaceOutputs {
+            guard output < parts[0].outputs.count, input < parts[0].inputs.count,
+                case .output(let to) = parts[0].outputs[output], case .input(let from) = parts[0].inputs[input]
+            else { continue }
+            result[to] = from
+        }
+        return result
+    }
+
+    /// One line per step of every part.
+    public var stepDescriptions: [String] {
+        parts.flatMap { part in part.executable.stepDescriptions.map { "\(part.device.id): \($0)" } }
+    }
+
+    /// Bytes of intermediate memory that each session owns.
+    public var arenaByteCount: Int {
+        parts.reduce(0) { $0 + $1.executable.arenaByteCount } + intermediates.reduce(0) { $0 + $1.byteCount }
+    }
+
+    /// A place to run the program, for one thread at a time. Throws `outOfMemory`.
+    public func makeSession() throws(HeterodyneError) -> Session { try Session(self) }
+
+    /// Runs the program on `arguments` and returns fresh output buffers (or, for an output that is computed in place,
+    /// the donated argument's). Throws `invalidArgument` where the arguments do not fit the inputs.
+    public func call(_ arguments: [any Buffer]) throws(HeterodyneError) -> [any Buffer] {
+        guard arguments.count == inputs.count else {
+            throw .backend(
+                BackendError(.invalidArgument, "the program takes \(inputs.count) inputs, was given \(arguments.count)")
+            )
+        }
+        let inPlace = inPlaceOutputs
+        var results: [any Buffer] = []
+        results.reserveCapacity(outputs.count)
+        for (index, output) in outputs.enumerated() {
+            if let input = inPlace[index] {
+                results.append(arguments[input])
+            } else {
+                results.append(
+                    try liftingBackend { () throws(BackendError) in
+                        try device.backend.allocate(byteCount: output.byteCount, on: device.id)
+                    })
+            }
+        }
+        try withSession { (session) throws(HeterodyneError) in
+            for (index, argument) in arguments.enumerated() { try session.bind(input: index, to: argument) }
+            for (index, result) in results.enumerated() { try session.bind(output: index, to: result) }
+            try session.run()
+        }
+        return results
+    }
+
+    /// Runs the program on literals and returns literals.
+    public func call(_ arguments: [Literal]) throws(HeterodyneError) -> [Literal] {
+        var buffers: [any Buffer] = []
+        for (index, argument) in arguments.enumerated() {
+            guard index < inputs.count, argument.type == inputs[index].type else {
+                let expected = index < inputs.count ? inputs[index].type.description : "nothing"
+                throw .backend(
+                    BackendError(.invalidArgument, "input \(index) is \(argument.type) where \(expected) is needed"))
+            }
+            let storage = try liftingGraph { () throws(GraphError) in try argument.denseStorage() }
+            buffers.append(
+                try liftingBackend { () throws(BackendError) in
+                    try device.backend.importing(storage, on: device.id)
+                })
+        }
+        let results = try call(buffers)
+        var literals: [Literal] = []
+        for (port, buffer) in zip(outputs, results) {
+            literals.append(try Self.literal(of: buffer, port.type, port.byteCount))
+        }
+        return literals
+    }
+
+    /// The content of a buffer as a literal. Throws what reading throws.
+    public static func literal(
+        of buffer: any Buffer, _ type: TensorType, _ byteCount: Int
+    ) throws(HeterodyneError) -> Literal {
+        var failure: BackendError?
+        let storage = LiteralStorage(count: byteCount) { destination in
+            do throws(BackendError) { try buffer.read(into: destination, at: 0) } catch { failure = error }
+        }
+        if let failure { throw .backend(failure) }
+        return try liftingGraph { () throws(GraphError) in try Literal(type: type, storage: storage) }
+    }
+
+    private func withSession(_ body: (Session) throws(HeterodyneError) -> Void) throws(HeterodyneError) {
+        let session: Session
+        if let pooled = pool.withLock({ $0.popLast() }) {
+            session = pooled.session
+        } else {
+            session = try makeSession()
+        }
+        // A session that failed is dropped, so that the next run starts from a clean one.
+        try body(session)
+        session.unbind()
+        let pooled = PooledSession(session: session)
+        pool.withLock { if $0.count < 64 { $0.append(pooled) } }
+    }
+}

@@ -1,0 +1,90 @@
+// Heterodyne: compiles graphs for devices and remembers the programs.
+// SPDX-License-Identifier: Apache-2.0
+
+public import HeterodyneBackend
+public import HeterodyneCompiler
+public import HeterodyneGraph
+public import Logging
+import Synchronization
+
+/// The user's wishes for one program.
+public struct ProgramOptions: Sendable, Hashable {
+    /// Wishes for the passes.
+    public var compiler = CompilerOptions()
+    /// Indices of inputs whose buffers the program may overwrite.
+    public var donatedInputs: Set<Int> = []
+    /// Devices to fall back to, in order, for nodes that the device asked for does not run. Empty: such nodes are
+    /// errors.
+    public var fallbacks: [String] = []
+    /// For reports and profiles.
+    public var label = "graph"
+
+    /// The defaults: no donated inputs, no fallback.
+    public init() {}
+}
+
+/// Compiles graphs for devices and remembers the programs.
+public final class Runtime: Sendable {
+    /// The backends and devices.
+    public let registry: DeviceRegistry
+    /// Evaluates constants at compile time.
+    public let evaluator: (any Evaluator)?
+    private let logger: Logger
+    private let cache: Mutex<ProgramCache>
+
+    /// A runtime over the given devices. `cacheCapacity` programs are remembered.
+    public init(
+        registry: DeviceRegistry, evaluator: (any Evaluator)?, cacheCapacity: Int = 256,
+        logger: Logger = Logger(label: "heterodyne")
+    ) {
+        self.registry = registry
+        self.evaluator = evaluator
+        self.logger = logger
+        cache = Mutex(ProgramCache(capacity: max(1, cacheCapacity)))
+    }
+
+    /// The program of `graph` for `device`: remembered, or compiled now. Throws for symbolic shapes, for nodes that no
+    /// allowed device runs, and what the backend throws.
+    public func program(
+        for graph: Graph, on device: Device, options: ProgramOptions = ProgramOptions()
+    ) throws(HeterodyneError) -> Program {
+        let key = ProgramCache.Key(
+            graph: graph, fingerprint: device.descriptor.fingerprint, device: device.id, options: options)
+        if let known = cache.withLock({ $0.find(key) }) { return known }
+        let program = try compile(graph, on: device, options: options)
+        return cache.withLock { $0.insert(program, for: key) }
+    }
+
+    /// Compiles `graph` for `device` without remembering the program.
+    public func compile(
+        _ graph: Graph, on device: Device, options: ProgramOptions = ProgramOptions()
+    ) throws(HeterodyneError) -> Program {
+        var devices = [device]
+        for id in options.fallbacks where id != device.id {
+            devices.append(try liftingBackend { () throws(BackendError) in try registry.device(id) })
+        }
+        var targets: [CompilationTarget] = []
+        for device in devices {
+            targets.append(
+                try liftingBackend { () throws(BackendError) in
+                    try CompilationTarget(backend: device.backend, device: device.id)
+                })
+        }
+        let compiler = Compiler(targets: targets, options: options.compiler, evaluator: evaluator)
+        let compiled = try liftingGraph { () throws(GraphError) in
+            try graph.verify()
+            return try compiler.compile(graph, label: options.label)
+        }
+        let program = try Program(compiled, devices: devices, options: options)
+        logger.debug("compiled \(program.report.summary) in \(program.report.seconds) s")
+        return program
+    }
+
+    /// How many programs are remembered, how often one was found, and how often one had to be compiled.
+    public var cacheStatistics: (count: Int, hits: Int, misses: Int) {
+        cache.withLock { ($0.count, $0.hits, $0.misses) }
+    }
+
+    /// Forgets all programs.
+    public func clearCache() { cache.withLock { $0.removeAll() } }
+}
