@@ -108,6 +108,21 @@ public struct ReferenceProgram: Sendable {
     public func run(
         _ inputs: [Literal], options: EvaluationOptions = EvaluationOptions()
     ) throws(EvaluationError) -> [Literal] {
+        try run(inputs, options: options, observer: nil)
+    }
+
+    /// Nodes that are not parameters and whose results are used, in the order in which they run.
+    var computingNodes: [Int] {
+        steps.indices.filter { index in
+            if case .parameter = steps[index] { return false }
+            return useCounts[index] > 0
+        }
+    }
+
+    /// As `run(_:options:)`; `observer` gets every node that ran and its nanoseconds.
+    func run(
+        _ inputs: [Literal], options: EvaluationOptions, observer: ((Int, UInt64) -> Void)?
+    ) throws(EvaluationError) -> [Literal] {
         guard inputs.count == inputTypes.count else {
             throw EvaluationError(
                 .inputCount, "the graph has \(inputTypes.count) inputs and was given \(inputs.count) tensors")
@@ -118,7 +133,7 @@ public struct ReferenceProgram: Sendable {
         }
         var memory = Memory(limit: options.maximumBytes)
         var outputs: [Literal] = []
-        for output in try evaluate(inputs, options, &memory) {
+        for output in try evaluate(inputs, options, &memory, observer) {
             do throws(GraphError) {
                 outputs.append(try Literal(type: output.type, storage: output.denseStorage()))
             } catch { throw EvaluationError(error) }
@@ -148,7 +163,8 @@ public struct ReferenceProgram: Sendable {
     }
 
     private func evaluate(
-        _ inputs: [Literal], _ options: EvaluationOptions, _ memory: inout Memory
+        _ inputs: [Literal], _ options: EvaluationOptions, _ memory: inout Memory,
+        _ observer: ((Int, UInt64) -> Void)? = nil
     ) throws(EvaluationError) -> [Literal] {
         // Values are dropped after their last use; `remaining` counts the uses to come.
         var values = [[Literal]](repeating: [], count: steps.count)
@@ -160,6 +176,7 @@ public struct ReferenceProgram: Sendable {
                 throw EvaluationError(.cancelled, "the task was cancelled").at(node)
             }
             let operands = node.operands.map { values[Int($0.node)][Int($0.result)] }
+            let start = observer == nil ? nil : ContinuousClock.now
             do {
                 switch steps[n] {
                 case .parameter(let index): values[n] = [inputs[index]]
@@ -176,6 +193,10 @@ public struct ReferenceProgram: Sendable {
                     values[n] = try Self.repeatWhile(condition, body, operands, options, &memory)
                 }
             } catch { throw error.at(node) }
+            if let start, let observer {
+                let (seconds, attoseconds) = start.duration(to: .now).components
+                observer(n, UInt64(clamping: seconds) &* 1_000_000_000 &+ UInt64(clamping: attoseconds / 1_000_000_000))
+            }
             for operand in node.operands {
                 let source = Int(operand.node)
                 remaining[source] -= 1
