@@ -15,5 +15,11 @@ public enum NeuralComposites {
     ]
 
     /// All of them.
-    public static let all: [any Composite.Type] = elementwise
+    public static let all: [any Composite.Type] =
+        elementwise + [
+            Softmax.self, LogSoftmax.self, Hardmax.self, LogSumExp.self, LayerNormalization.self, RMSNormalization.self,
+            BatchNormalization.self, GroupNormalization.self, InstanceNormalization.self, LpNormalization.self,
+            MeanVarianceNormalization.self, LocalResponseNormalization.self, Convolution.self,
+            ConvolutionTranspose.self, MaxPool.self, AveragePool.self, LpPool.self, Attention.self,
+        ]
 }
