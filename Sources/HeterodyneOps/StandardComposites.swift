@@ -5,5 +5,5 @@ public import HeterodyneGraph
 
 extension CompositeRegistry {
     /// Every composite that this library defines; what readers of text and files use unless told otherwise.
-    public static let standard = CompositeRegistry(NeuralComposites.all)
+    public static let standard = CompositeRegistry(NeuralComposites.all + DataComposites.all)
 }

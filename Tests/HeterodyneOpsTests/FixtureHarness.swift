@@ -19,6 +19,7 @@
 import Foundation
 import HeterodyneGraph
 import HeterodyneOps
+import HeterodyneReference
 import Testing
 
 /// One tensor of a fixture, with tolerances where it is an output.
@@ -135,7 +136,7 @@ enum FixtureHarness {
 
     /// The results of `composite`, decomposed down to primitives, on `inputs`.
     static func evaluate(_ composite: any Composite, _ inputs: [Literal]) throws -> [Literal] {
-        try ReferenceEvaluation.run(graph(of: composite, inputs.map(\.type)), inputs)
+        try ReferenceEvaluator.evaluate(graph(of: composite, inputs.map(\.type)), inputs: inputs)
     }
 
     /// A graph of primitives only that computes `composite`.
