@@ -1,8 +1,6 @@
 // Heterodyne: from raw text to the normalized words that WordPiece cuts, as uncased BERT models were trained.
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
-
 /// Cleans, lower-cases and splits text by the rules of BERT's basic tokenizer.
 ///
 /// In this order: drop control characters, U+FFFD and NUL; turn white space into spaces; set CJK ideographs off as words
@@ -53,7 +51,7 @@ enum BERTWordSplitter {
             for scalar in cleaned { result.append(lowercasedASCII(scalar)) }
             return result
         }
-        for scalar in String(cleaned).decomposedStringWithCanonicalMapping.unicodeScalars {
+        for scalar in CanonicalDecomposition.of(cleaned) {
             if scalar.value < 0x80 {
                 result.append(lowercasedASCII(scalar))
             } else if scalar.properties.generalCategory != .nonspacingMark {

@@ -44,38 +44,35 @@ struct WordPieceVocabulary: Sendable {
     /// Takes the tokens in UTF-8.
     init(tokens: [ArraySlice<UInt8>]) throws(TokenizerError) {
         count = tokens.count
-        var lineOfToken: [ArraySlice<UInt8>: Int] = [:]
-        lineOfToken.reserveCapacity(tokens.count)
+        edges.reserveCapacity(tokens.count * 4)
         for (index, bytes) in tokens.enumerated() {
             guard !bytes.isEmpty else { throw .emptyToken(line: index + 1) }
             guard let token = String(validating: bytes, as: UTF8.self) else { throw .notUTF8(line: index + 1) }
-            if let first = lineOfToken.updateValue(index, forKey: bytes) {
-                throw .duplicateToken(token, firstLine: first + 1, secondLine: index + 1)
-            }
             // The file limit keeps ids far below Int32.max.
-            insert(token.unicodeScalars, id: Int32(truncatingIfNeeded: index))
+            if let first = insert(Array(token.unicodeScalars), id: Int32(truncatingIfNeeded: index)) {
+                throw .duplicateToken(token, firstLine: Int(first) + 1, secondLine: index + 1)
+            }
         }
     }
 
-    private mutating func insert(_ token: String.UnicodeScalarView, id: Int32) {
-        var node = Self.wordStart
-        var scalars = Substring.UnicodeScalarView(token)
-        if scalars.starts(with: ["#", "#"]), scalars.count > 2 {
-            node = Self.wordContinuation
-            scalars = scalars.dropFirst(2)
-        }
+    /// Adds a token. Where it exists already, nothing changes and its id comes back.
+    private mutating func insert(_ token: [Unicode.Scalar], id: Int32) -> Int32? {
+        let continues = token.count > 2 && token[0] == "#" && token[1] == "#"
+        var node = continues ? Self.wordContinuation : Self.wordStart
+        let scalars = continues ? token[2...] : token[...]
         for scalar in scalars {
             let key = Self.key(node, scalar)
             if let next = edges[key] {
                 node = next
             } else {
-                let next = UInt32(truncatingIfNeeded: idAtNode.count)
-                edges[key] = next
+                node = UInt32(truncatingIfNeeded: idAtNode.count)
+                edges[key] = node
                 idAtNode.append(-1)
-                node = next
             }
         }
+        guard idAtNode[Int(node)] < 0 else { return idAtNode[Int(node)] }
         idAtNode[Int(node)] = id
+        return nil
     }
 
     private static func key(_ node: UInt32, _ scalar: Unicode.Scalar) -> UInt64 {
