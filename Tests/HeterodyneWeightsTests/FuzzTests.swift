@@ -7,19 +7,13 @@ import Testing
 
 @testable import HeterodyneWeights
 
-/// SplitMix64: the same damage on every machine.
+/// Damages files, the same way on every machine.
 private struct Mutator {
-    var state: UInt64
+    var random: SplitMix64
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
-    }
+    mutating func next() -> UInt64 { random.next() }
 
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(max(bound, 1))) }
+    mutating func below(_ bound: Int) -> Int { random.below(bound) }
 
     static let interesting: [UInt8] = [0, 1, 0x7F, 0x80, 0xFF] + Array("{}[]\",:\\-+.eE019 ()'L<>|OV".utf8)
 
@@ -79,7 +73,7 @@ private struct Mutator {
     func damagedFilesNeverTrap(_ name: String, _ format: String, _ rounds: Int) throws {
         let original = try fixtureBytes(name)
         #expect(throws: Never.self) { try Self.readAll(MappedFile(copying: original, label: name), format) }
-        var mutator = Mutator(state: name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
+        var mutator = Mutator(random: SplitMix64(state: name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) }))
         var refused = 0
         let start = ContinuousClock.now
         for _ in 0..<rounds {

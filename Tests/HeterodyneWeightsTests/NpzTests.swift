@@ -1,6 +1,7 @@
 // Heterodyne: tests of npz archives and of what they are made of.
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import HeterodyneGraph
 import Testing
 
@@ -141,9 +142,9 @@ import Testing
         }
     }
 
-    private func inflate(_ input: [UInt8], _ count: Int) throws -> [UInt8] {
+    private func inflate(_ input: some Collection<UInt8>, _ count: Int) throws -> [UInt8] {
         var output = [UInt8](repeating: 0xEE, count: count)
-        try input.withUnsafeBytes { source in
+        try Array(input).withUnsafeBytes { source in
             try output.withUnsafeMutableBytes { try Inflate.decompress(source, into: $0) }
         }
         return output
@@ -154,6 +155,49 @@ import Testing
         #expect(try inflate([1, 3, 0, 0xFC, 0xFF, 0x61, 0x62, 0x63], 3) == Array("abc".utf8))
         #expect(try inflate([0x4B, 0x04, 0x00], 1) == Array("a".utf8))
         #expect(try inflate([3, 0], 0) == [])
+    }
+
+    /// Compressed stream, length and checksum of its contents, as zlib made them.
+    private struct Stream: Decodable {
+        var bytes: [UInt8]
+        var count: Int
+        var checksum: UInt32
+
+        init(from decoder: any Decoder) throws {
+            var container = try decoder.unkeyedContainer()
+            bytes = [UInt8](try container.decode(Data.self))
+            count = try container.decode(Int.self)
+            checksum = try container.decode(UInt32.self)
+        }
+    }
+
+    private func streams() throws -> [Stream] {
+        try JSONDecoder().decode([Stream].self, from: Data(try fixtureBytes("deflate.json")))
+    }
+
+    @Test func inflatesEveryStrategyOfZlib() throws {
+        let streams = try streams()
+        #expect(streams.count > 40)
+        for stream in streams {
+            let output = try inflate(stream.bytes, stream.count)
+            #expect(output.withUnsafeBytes { CRC32.checksum($0) } == stream.checksum)
+            #expect(throws: Inflate.Failure.self) { try inflate(stream.bytes, stream.count + 1) }
+            #expect(throws: Inflate.Failure.self) { try inflate(stream.bytes + [0], stream.count) }
+            #expect(throws: Inflate.Failure.self) { try inflate(stream.bytes.dropLast(), stream.count) }
+        }
+    }
+
+    @Test func damagedStreamsNeverTrap() throws {
+        var random = SplitMix64(state: 5)
+        var failures = 0
+        for stream in try streams() where stream.bytes.count > 2 && stream.bytes.count < 1000 {
+            for _ in 0..<100 {
+                var bytes = stream.bytes
+                for _ in 0...random.below(3) { bytes[random.below(bytes.count)] ^= 1 << UInt8(random.below(8)) }
+                do { _ = try inflate(bytes, min(stream.count, 2000)) } catch { failures += 1 }
+            }
+        }
+        #expect(failures > 1000)
     }
 
     @Test(

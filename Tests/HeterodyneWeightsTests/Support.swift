@@ -117,3 +117,18 @@ func safetensors(_ header: [UInt8], data: Int = 0) -> [UInt8] {
     bytes.append(littleEndian: UInt64(header.count))
     return bytes + header + [UInt8](repeating: 0, count: data)
 }
+
+/// SplitMix64: the same numbers on every machine.
+struct SplitMix64 {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+        return z ^ z >> 31
+    }
+
+    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(max(bound, 1))) }
+}

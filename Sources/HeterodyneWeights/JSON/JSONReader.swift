@@ -101,7 +101,7 @@ struct JSONReader {
         guard first != UInt8(ascii: "0") || position == start + 1 else {
             throw error(.malformedHeader, "a number has a leading zero")
         }
-        if position < bytes.count, [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(bytes[position]) {
+        if position < bytes.count, bytes[position] == UInt8(ascii: ".") || bytes[position] | 0x20 == UInt8(ascii: "e") {
             throw error(.malformedHeader, "expected an integer without fraction and exponent")
         }
         return value
@@ -222,12 +222,13 @@ extension JSONReader {
         case UInt8(ascii: "n"): text.append(0x0A)
         case UInt8(ascii: "r"): text.append(0x0D)
         case UInt8(ascii: "t"): text.append(0x09)
-        case UInt8(ascii: "u"): text.append(contentsOf: String(try unicodeEscape()).utf8)
+        case UInt8(ascii: "u"):
+            text.append(contentsOf: UTF8.encode(try unicodeEscape()) ?? UTF8.encodedReplacementCharacter)
         default: throw error(.malformedHeader, "an unknown escape stands in a string")
         }
     }
 
-    private mutating func unicodeEscape() throws(WeightsError) -> Character {
+    private mutating func unicodeEscape() throws(WeightsError) -> UnicodeScalar {
         var code = try fourHexDigits()
         if (0xD800..<0xDC00).contains(code) {
             guard let mark = bytes.slice(position, 2), mark.begins(with: Array("\\u".utf8)) else {
@@ -239,15 +240,19 @@ extension JSONReader {
             code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
         }
         guard let scalar = UnicodeScalar(code) else { throw error(.invalidText, "a low surrogate stands alone") }
-        return Character(scalar)
+        return scalar
     }
 
     private mutating func fourHexDigits() throws(WeightsError) -> UInt32 {
         guard let digits = bytes.slice(position, 4) else { throw error(.malformedHeader, "a string does not end") }
         var value: UInt32 = 0
         for byte in digits {
-            guard let digit = Character(UnicodeScalar(byte)).hexDigitValue, byte < 0x80 else {
-                throw error(.malformedHeader, "expected four hexadecimal digits")
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+            default: throw error(.malformedHeader, "expected four hexadecimal digits")
             }
             value = value << 4 | UInt32(digit)
         }

@@ -20,8 +20,8 @@ struct SafetensorsHeader: Sendable {
 
     /// Largest header that is read, the limit of the format.
     static let maximumByteCount = 100_000_000
-    /// Most tensors in one file: keeps the memory for a hostile header in proportion to it.
-    static let maximumTensorCount = 1_000_000
+    /// Most tensors in one file: keeps time and memory for a hostile header small. Published checkpoints stay below 100000.
+    static let maximumTensorCount = 500_000
     /// Most entries of `__metadata__`.
     static let maximumMetadataCount = 100_000
     /// The name that is not a tensor.
