@@ -162,7 +162,7 @@ def commands(arguments):
     for name in arguments.engines:
         if name == OURS:
             if arguments.heterodyne.exists():
-                found[name] = [str(arguments.heterodyne), "serve", "--threads", str(arguments.threads)]
+                found[name] = [str(arguments.heterodyne.absolute()), "serve", "--threads", str(arguments.threads)]
             else:
                 absent[name] = f"{arguments.heterodyne} is missing; run swift build -c release"
         elif python.exists():

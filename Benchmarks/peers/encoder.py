@@ -5,7 +5,8 @@ import os
 import pathlib
 
 root = pathlib.Path(__file__).resolve().parents[2]
-cache = pathlib.Path(os.environ.get("HETERODYNE_CACHE") or root / ".cache")
+cache = pathlib.Path(os.environ.get("HETERODYNE_CACHE") or root / ".cache").absolute()
+os.environ["HETERODYNE_CACHE"] = str(cache)  # Processes that are started from here may have another working folder.
 default_weights = cache / "weights" / "all-MiniLM-L6-v2" / "model.safetensors"
 fixture = root / "Tests" / "SentenceEmbeddingTests" / "Fixtures" / "sentences.json"
 
