@@ -1,0 +1,135 @@
+// Heterodyne: functions of tensors that are traced once and replayed.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneBackend
+import HeterodyneCompiler
+public import HeterodyneGraph
+public import HeterodyneRuntime
+import Synchronization
+
+/// A function of tensors that is traced once for every combination of argument types, compiled, and replayed.
+///
+/// Tensors that the function captures become constants of the program. Safe to call from many threads.
+public final class CompiledFunction: Sendable {
+    private let body: @Sendable ([Tensor]) throws -> [Tensor]
+    private let device: Device?
+    private let options: ProgramOptions
+    private let programs = Mutex<[Key: Program]>([:])
+
+    private struct Key: Hashable {
+        let types: [TensorType]
+        let device: String
+    }
+
+    /// A function to be compiled for `device`, or for the device that is current at each call.
+    public init(
+        device: Device? = nil, options: ProgramOptions = ProgramOptions(),
+        _ body: @escaping @Sendable ([Tensor]) throws -> [Tensor]
+    ) {
+        self.body = body
+        self.device = device
+        self.options = options
+    }
+
+    /// The graph of the function for arguments of the given types. Throws the first mistake in the function.
+    public func graph(for types: [TensorType]) throws(HeterodyneError) -> Graph {
+        let trace = Trace()
+        let arguments = types.enumerated().map { Tensor(LazyNode(argument: $0.offset, of: trace, $0.element)) }
+        let results: [Tensor]
+        do { results = try body(arguments) } catch let error as HeterodyneError { throw error } catch {
+            throw .graph(GraphError(.malformedGraph, "the function threw while it was traced: \(error)"))
+        }
+        for result in results { _ = try result.checked() }
+        var gatherer = try GraphGatherer(arguments: types, trace: trace)
+        return try gatherer.gather(results).graph
+    }
+
+    /// The program for arguments of the given types: remembered, or traced and compiled now.
+    public func program(for types: [TensorType]) throws(HeterodyneError) -> Program {
+        let device = try Device.resolved(device)
+        let key = Key(types: types, device: device.id)
+        if let known = programs.withLock({ $0[key] }) { return known }
+        let graph = try graph(for: types)
+        let program = try Runtime.shared.compile(graph, on: device, options: options)
+        return programs.withLock { programs in
+            if let known = programs[key] { return known }
+            programs[key] = program
+            return program
+        }
+    }
+
+    /// The results for `arguments`, computed now.
+    public func results(_ arguments: [Tensor]) throws(HeterodyneError) -> [Tensor] {
+        try Tensor.evaluate(arguments, on: device)
+        let program = try program(for: arguments.map(\.type))
+        var buffers: [any Buffer] = []
+        for argument in arguments {
+            buffers.append(try Tensor.reachable(try argument.buffer(on: device), from: program.device))
+        }
+        let results = try program.call(buffers)
+        return zip(results, program.outputs).map { Tensor(LazyNode(buffer: $0, $1.type)) }
+    }
+
+    /// The only result for `arguments`, computed now. Throws where the function has several results.
+    public func callAsFunction(_ arguments: Tensor...) throws(HeterodyneError) -> Tensor {
+        let results = try results(arguments)
+        guard results.count == 1 else {
+            throw .graph(
+                GraphError(.operandCount, "the function has \(results.count) results; call results(_:) instead"))
+        }
+        return results[0]
+    }
+
+    /// What the compiler decided for arguments of the given types.
+    public func report(for types: [TensorType]) throws(HeterodyneError) -> CompilationReport {
+        try program(for: types).report
+    }
+}
+
+/// A function of one tensor that is traced once for every argument type, compiled and replayed.
+public func compile(
+    device: Device? = nil, options: ProgramOptions = ProgramOptions(),
+    _ body: @escaping @Sendable (Tensor) throws -> Tensor
+) -> CompiledFunction {
+    CompiledFunction(device: device, options: options) { arguments in
+        try requireCount(arguments, 1)
+        return [try body(arguments[0])]
+    }
+}
+
+/// A function of two tensors that is traced once for every combination of argument types, compiled and replayed.
+public func compile(
+    device: Device? = nil, options: ProgramOptions = ProgramOptions(),
+    _ body: @escaping @Sendable (Tensor, Tensor) throws -> Tensor
+) -> CompiledFunction {
+    CompiledFunction(device: device, options: options) { arguments in
+        try requireCount(arguments, 2)
+        return [try body(arguments[0], arguments[1])]
+    }
+}
+
+/// A function of three tensors that is traced once for every combination of argument types, compiled and replayed.
+public func compile(
+    device: Device? = nil, options: ProgramOptions = ProgramOptions(),
+    _ body: @escaping @Sendable (Tensor, Tensor, Tensor) throws -> Tensor
+) -> CompiledFunction {
+    CompiledFunction(device: device, options: options) { arguments in
+        try requireCount(arguments, 3)
+        return [try body(arguments[0], arguments[1], arguments[2])]
+    }
+}
+
+/// A function of any number of tensors with any number of results, traced, compiled and replayed.
+public func compile(
+    device: Device? = nil, options: ProgramOptions = ProgramOptions(),
+    all body: @escaping @Sendable ([Tensor]) throws -> [Tensor]
+) -> CompiledFunction {
+    CompiledFunction(device: device, options: options, body)
+}
+
+private func requireCount(_ arguments: [Tensor], _ count: Int) throws(HeterodyneError) {
+    guard arguments.count == count else {
+        throw .graph(
+            GraphError(.operandCount, "the compiled function takes \(count) arguments, was given \(arguments.count)"))
+    }
+}
