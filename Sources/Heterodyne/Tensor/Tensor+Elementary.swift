@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HeterodyneGraph
-import HeterodyneOps
+public import HeterodyneOps
 
 extension Tensor {
     /// `|x|`; integers wrap.
@@ -13,17 +13,49 @@ extension Tensor {
     public func floor(file: String = #fileID, line: Int = #line) -> Tensor {
         map("floor", file: file, line: line) { (x) throws(GraphError) in try x.floor() }
     }
+    /// The smallest integer not below each element.
+    public func ceil(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("ceil", file: file, line: line) { (x) throws(GraphError) in try x.ceil() }
+    }
+    /// The nearest integer, ties to even.
+    public func roundEven(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("roundEven", file: file, line: line) { (x) throws(GraphError) in try x.roundEven() }
+    }
+    /// -1, 0 or 1; NaN stays.
+    public func sign(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("sign", file: file, line: line) { (x) throws(GraphError) in try x.sign() }
+    }
     /// `e^x`.
     public func exp(file: String = #fileID, line: Int = #line) -> Tensor {
         map("exp", file: file, line: line) { (x) throws(GraphError) in try x.exp() }
+    }
+    /// `e^x - 1`, accurate near zero.
+    public func expm1(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("expm1", file: file, line: line) { (x) throws(GraphError) in try x.expm1() }
     }
     /// The natural logarithm.
     public func log(file: String = #fileID, line: Int = #line) -> Tensor {
         map("log", file: file, line: line) { (x) throws(GraphError) in try x.log() }
     }
+    /// `log(1 + x)`, accurate near zero.
+    public func log1p(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("log1p", file: file, line: line) { (x) throws(GraphError) in try x.log1p() }
+    }
     /// The square root.
     public func sqrt(file: String = #fileID, line: Int = #line) -> Tensor {
         map("sqrt", file: file, line: line) { (x) throws(GraphError) in try x.sqrt() }
+    }
+    /// `1 / sqrt(x)`.
+    public func rsqrt(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("rsqrt", file: file, line: line) { (x) throws(GraphError) in try x.rsqrt() }
+    }
+    /// `1 / x`.
+    public func reciprocal(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("reciprocal", file: file, line: line) { (x) throws(GraphError) in try x.reciprocal() }
+    }
+    /// `x · x`.
+    public func square(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("square", file: file, line: line) { (x) throws(GraphError) in try x.square() }
     }
     /// The sine of radians.
     public func sin(file: String = #fileID, line: Int = #line) -> Tensor {
@@ -33,9 +65,111 @@ extension Tensor {
     public func cos(file: String = #fileID, line: Int = #line) -> Tensor {
         map("cos", file: file, line: line) { (x) throws(GraphError) in try x.cos() }
     }
+    /// The tangent of radians.
+    public func tan(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("tan", file: file, line: line) { (x) throws(GraphError) in try x.tan() }
+    }
+    /// The inverse sine.
+    public func asin(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("asin", file: file, line: line) { (x) throws(GraphError) in try x.asin() }
+    }
+    /// The inverse cosine.
+    public func acos(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("acos", file: file, line: line) { (x) throws(GraphError) in try x.acos() }
+    }
+    /// The inverse tangent.
+    public func atan(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("atan", file: file, line: line) { (x) throws(GraphError) in try x.atan() }
+    }
+    /// The hyperbolic sine.
+    public func sinh(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("sinh", file: file, line: line) { (x) throws(GraphError) in try x.sinh() }
+    }
+    /// The hyperbolic cosine.
+    public func cosh(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("cosh", file: file, line: line) { (x) throws(GraphError) in try x.cosh() }
+    }
     /// The hyperbolic tangent.
     public func tanh(file: String = #fileID, line: Int = #line) -> Tensor {
         map("tanh", file: file, line: line) { (x) throws(GraphError) in try x.tanh() }
+    }
+    /// The inverse hyperbolic sine.
+    public func asinh(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("asinh", file: file, line: line) { (x) throws(GraphError) in try x.asinh() }
+    }
+    /// The inverse hyperbolic cosine.
+    public func acosh(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("acosh", file: file, line: line) { (x) throws(GraphError) in try x.acosh() }
+    }
+    /// The inverse hyperbolic tangent.
+    public func atanh(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("atanh", file: file, line: line) { (x) throws(GraphError) in try x.atanh() }
+    }
+    /// The error function.
+    public func erf(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("erf", file: file, line: line) { (x) throws(GraphError) in try x.erf() }
+    }
+    /// Where elements are NaN, as bool.
+    public func isNaN(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("isNaN", file: file, line: line) { (x) throws(GraphError) in try x.isNaN() }
+    }
+    /// Where elements are neither infinite nor NaN, as bool.
+    public func isFinite(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("isFinite", file: file, line: line) { (x) throws(GraphError) in try x.isFinite() }
+    }
+    /// `max(x, 0)`.
+    public func relu(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("relu", file: file, line: line) { (x) throws(GraphError) in try x.relu() }
+    }
+    /// `1 / (1 + e^-x)`.
+    public func sigmoid(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("sigmoid", file: file, line: line) { (x) throws(GraphError) in try x.sigmoid() }
+    }
+    /// `log(1 + e^x)`.
+    public func softplus(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("softplus", file: file, line: line) { (x) throws(GraphError) in try x.softplus() }
+    }
+    /// `x / (1 + |x|)`.
+    public func softsign(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("softsign", file: file, line: line) { (x) throws(GraphError) in try x.softsign() }
+    }
+    /// `x · tanh(softplus(x))`.
+    public func mish(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("mish", file: file, line: line) { (x) throws(GraphError) in try x.mish() }
+    }
+    /// The scaled exponential linear unit.
+    public func selu(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("selu", file: file, line: line) { (x) throws(GraphError) in try x.selu() }
+    }
+    /// `x · hardSigmoid(x)` with slope 1/6 and offset 1/2.
+    public func hardSwish(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("hardSwish", file: file, line: line) { (x) throws(GraphError) in try x.hardSwish() }
+    }
+    /// `x · Φ(x)`, with the error function or its tanh approximation.
+    public func gelu(
+        approximation: Gelu.Approximation = .none, file: String = #fileID, line: Int = #line
+    ) -> Tensor {
+        map("gelu", file: file, line: line) { (x) throws(GraphError) in try x.gelu(approximation: approximation) }
+    }
+    /// `x · sigmoid(beta · x)`.
+    public func silu(beta: Double = 1, file: String = #fileID, line: Int = #line) -> Tensor {
+        map("silu", file: file, line: line) { (x) throws(GraphError) in try x.silu(beta: beta) }
+    }
+    /// `x` above zero, `alpha · x` below.
+    public func leakyRelu(alpha: Double = 0.01, file: String = #fileID, line: Int = #line) -> Tensor {
+        map("leakyRelu", file: file, line: line) { (x) throws(GraphError) in try x.leakyRelu(alpha: alpha) }
+    }
+    /// `x` above zero, `alpha · (e^x - 1)` below.
+    public func elu(alpha: Double = 1, file: String = #fileID, line: Int = #line) -> Tensor {
+        map("elu", file: file, line: line) { (x) throws(GraphError) in try x.elu(alpha: alpha) }
+    }
+    /// Each element clamped between two numbers.
+    public func clip(
+        minimum: Double? = nil, maximum: Double? = nil, file: String = #fileID, line: Int = #line
+    ) -> Tensor {
+        map("clip", file: file, line: line) { (x) throws(GraphError) in
+            try x.clip(minimum: minimum, maximum: maximum)
+        }
     }
     /// Each element in another scalar type; the tensor itself where it is that type.
     public func convert(_ scalarType: ScalarType, file: String = #fileID, line: Int = #line) -> Tensor {
