@@ -1,4 +1,11 @@
+// Heterodyne: the process's runtime; the only place that lists the built-in backends.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneReference
 public import HeterodyneRuntime
+
 extension Runtime {
-    public static let shared = Runtime(registry: DeviceRegistry([]), evaluator: nil)
+    /// The runtime that tensors use: every built-in backend, fastest first, and the reference evaluator for constants.
+    public static let shared = Runtime(
+        registry: DeviceRegistry([ReferenceBackend()]), evaluator: ReferenceEvaluator())
 }

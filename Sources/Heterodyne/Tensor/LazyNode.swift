@@ -58,38 +58,28 @@ final class LazyNode: Sendable {
 
     /// Keeps the results and lets go of the operands.
     func complete(_ buffers: [any Buffer]) {
-        let old = state.withLock { state -> State in
-            let old = state
-            if case .pending = state { state = .computed(buffers) }
-            return old
-        }
-        // A long chain of operands would be released recursively, one stack frame per node; release it here instead.
-        if case .pending(_, let operands) = old { Self.release(operands) }
+        Self.release(takeOperands(leaving: .computed(buffers)))
     }
 
-    private static func release(_ operands: [Tensor]) {
-        var queue = operands.map(\.node)
+    /// Replaces a pending state and returns the nodes that it referred to; other states stay.
+    private func takeOperands(leaving next: State) -> [LazyNode] {
+        state.withLock { state in
+            guard case .pending(_, let operands) = state else { return [] }
+            state = next
+            return operands.map(\.node)
+        }
+    }
+
+    /// Lets go of nodes and of what only they refer to. A long chain released by itself would recurse once per node and
+    /// overflow the stack.
+    private static func release(_ nodes: consuming [LazyNode]) {
+        var queue = nodes
         while var node = queue.popLast() {
-            guard isKnownUniquelyReferenced(&node) else { continue }
-            if case .pending(_, let inner) = node.state.withLock({ state -> State in
-                let old = state
-                if case .pending = state { state = .computed([]) }
-                return old
-            }) {
-                queue += inner.map(\.node)
-            }
+            if isKnownUniquelyReferenced(&node) { queue += node.takeOperands(leaving: .computed([])) }
         }
     }
 
-    deinit {
-        if case .pending(_, let operands) = state.withLock({ state -> State in
-            let old = state
-            state = .computed([])
-            return old
-        }) {
-            Self.release(operands)
-        }
-    }
+    deinit { Self.release(takeOperands(leaving: .computed([]))) }
 }
 
 /// One tracing of a function; arguments of different tracings must not meet.

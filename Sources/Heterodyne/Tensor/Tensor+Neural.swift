@@ -1,7 +1,7 @@
 // Heterodyne: the layers' functions: activations, normalisation, attention, convolution, pooling.
 // SPDX-License-Identifier: Apache-2.0
 
-public import HeterodyneGraph
+import HeterodyneGraph
 public import HeterodyneOps
 
 extension Tensor {

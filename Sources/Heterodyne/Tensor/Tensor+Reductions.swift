@@ -1,7 +1,7 @@
 // Heterodyne: sums, means, extremes, order, products of matrices.
 // SPDX-License-Identifier: Apache-2.0
 
-public import HeterodyneGraph
+import HeterodyneGraph
 import HeterodyneOps
 
 extension Tensor {

@@ -80,7 +80,8 @@ extension Tensor {
             (_, terms) throws(GraphError) in try terms[0].split(axis: axis, parts: parts)
         }
         // A mistake gives one tensor that carries it; callers index the parts, so give it to each.
-        return pieces.count == parts ? pieces : [Tensor](repeating: pieces[0], count: Swift.max(1, Swift.min(parts, 1 << 16)))
+        return pieces.count == parts
+            ? pieces : [Tensor](repeating: pieces[0], count: Swift.max(1, Swift.min(parts, 1 << 16)))
     }
 
     /// Tensors one after the other along a dimension; negative dimensions count from the end.
