@@ -28,9 +28,6 @@ typedef struct {
     hk_map_fn narrow_store[N_COUNT];            ///< float32 (already rounded or not) -> format
     hk_map_fn narrow_round[N_COUNT];            ///< float32 -> float32 rounded to the format
     hk_map_fn to_odd[C_COUNT];                  ///< wide type -> float32 rounded to odd (for a second rounding)
-    // reductions: acc of the class's accumulator type
-    void (*reduce_row[6][C_COUNT])(const void *src, int64_t n, void *acc);
-    void (*reduce_columns[6][C_COUNT])(const void *src, int64_t rows, int64_t row_stride, int64_t cols, void *acc);
     // rows
     void (*softmax_row)(float *dst, const float *src, int64_t n, int logarithm);
     void (*softmax_row_f64)(double *dst, const double *src, int64_t n, int logarithm);

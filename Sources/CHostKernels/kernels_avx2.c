@@ -16,6 +16,8 @@
 #include "levels/ops_int.inc.h"
 #include "levels/convert.inc.h"
 #include "levels/move.inc.h"
+#include "levels/rows.inc.h"
+#include "levels/gemm.inc.h"
 #include "levels/table.inc.h"
 #pragma clang attribute pop
 #endif

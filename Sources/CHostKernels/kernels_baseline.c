@@ -16,4 +16,6 @@
 #include "levels/ops_int.inc.h"
 #include "levels/convert.inc.h"
 #include "levels/move.inc.h"
+#include "levels/rows.inc.h"
+#include "levels/gemm.inc.h"
 #include "levels/table.inc.h"
