@@ -5,7 +5,7 @@
 //  * Nothing traps. `*_prepare` functions validate their description once and return a status; `*_run` functions and
 //    the direct functions trust sizes and strides that the caller has validated, but still return a status where the
 //    description itself can be wrong (type, rank, null pointer).
-//  * Nothing allocates in steady state. Working memory is the stack or one buffer per thread that grows to a bounded
+//  * Nothing allocates in steady state (but a sort of lines beyond half a million elements). Working memory is the stack or one buffer per thread that grows to a bounded
 //    size on first use (`hk_thread_scratch_limit`) and is freed when its thread ends.
 //  * Everything may be called from many threads at once, also with the same prepared object.
 //  * A `pool` argument may be NULL: the call then runs on the calling thread.

@@ -132,7 +132,8 @@ static void softmax_step(float *scores, int64_t stride, int64_t rows, int64_t co
             factor[i] = 1;
             continue;
         }
-        const float f = old == new ? 1.0f : exp_f32(vf_set(old - new))[0];
+        // Without an earlier score there is nothing to scale.
+        const float f = old == new || old == -__builtin_inff() ? 1.0f : exp_f32(vf_set(old - new))[0];
         sum[i] = sum[i] * f + row_exp_f32(row, row, cols, new);
         maximum[i] = new;
         factor[i] = f;
