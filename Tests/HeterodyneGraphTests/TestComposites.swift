@@ -11,7 +11,7 @@ struct EveryAttribute: Composite {
     var scale = 0.5
     var label = "a \"quoted\" \\ line\nand a tab\t, é, \u{1}"
     var integers = [1, -2, .max, .min]
-    var numbers = [1.0, -0.0, 1e-5, .infinity, -.infinity, 5e-324]
+    var numbers = [1.0, -0.0, 1e-5, .infinity, -.infinity, .leastNonzeroMagnitude]
     var strings = ["", "x y", "%0"]
     var extents: [Extent] = [2, .symbol("batch")]
     var scalarType = ScalarType.bfloat16

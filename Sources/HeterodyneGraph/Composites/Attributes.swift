@@ -7,7 +7,7 @@ public enum AttributeValue: Sendable, Hashable {
     case bool(Bool)
     /// An integer.
     case integer(Int)
-    /// A number; compared by bits, so NaN equals itself.
+    /// A number; compared by bits, so NaN equals itself and -0 is not +0.
     case number(Double)
     /// Text.
     case string(String)
@@ -27,6 +27,47 @@ public enum AttributeValue: Sendable, Hashable {
     case literal(Literal)
     /// A region.
     case graph(Graph)
+}
+
+extension AttributeValue {
+    /// Same kind and value; numbers by bits.
+    public static func == (a: AttributeValue, b: AttributeValue) -> Bool {
+        switch (a, b) {
+        case (.bool(let x), .bool(let y)): x == y
+        case (.integer(let x), .integer(let y)): x == y
+        case (.number(let x), .number(let y)): x.bitPattern == y.bitPattern
+        case (.string(let x), .string(let y)): x == y
+        case (.integers(let x), .integers(let y)): x == y
+        case (.numbers(let x), .numbers(let y)): x.map(\.bitPattern) == y.map(\.bitPattern)
+        case (.strings(let x), .strings(let y)): x == y
+        case (.dimensions(let x), .dimensions(let y)): x == y
+        case (.scalarType(let x), .scalarType(let y)): x == y
+        case (.type(let x), .type(let y)): x == y
+        case (.literal(let x), .literal(let y)): x == y
+        case (.graph(let x), .graph(let y)): x == y
+        case (.bool, _), (.integer, _), (.number, _), (.string, _), (.integers, _), (.numbers, _), (.strings, _),
+            (.dimensions, _), (.scalarType, _), (.type, _), (.literal, _), (.graph, _):
+            false
+        }
+    }
+
+    /// Kind and value.
+    public func hash(into hasher: inout Hasher) {
+        switch self {
+        case .bool(let x): hasher.combine(x)
+        case .integer(let x): hasher.combine(x)
+        case .number(let x): hasher.combine(x.bitPattern)
+        case .string(let x): hasher.combine(x)
+        case .integers(let x): hasher.combine(x)
+        case .numbers(let x): hasher.combine(x.map(\.bitPattern))
+        case .strings(let x): hasher.combine(x)
+        case .dimensions(let x): hasher.combine(x)
+        case .scalarType(let x): hasher.combine(x)
+        case .type(let x): hasher.combine(x)
+        case .literal(let x): hasher.combine(x)
+        case .graph(let x): hasher.combine(x)
+        }
+    }
 }
 
 /// Named attributes in a fixed order.

@@ -110,16 +110,6 @@ public struct Graph: Sendable, Hashable {
     /// The types of the outputs, in order.
     public var outputTypes: [TensorType] { outputs.map { type(of: $0.value) } }
 
-    /// The names of all symbols in any type, also inside regions.
-    public var symbols: Set<String> {
-        var names: Set<String> = []
-        for node in nodes {
-            for type in node.resultTypes { names.formUnion(type.shape.symbols) }
-            for region in node.operation.regions { names.formUnion(region.symbols) }
-        }
-        return names
-    }
-
     /// For every node, how often its results are used as operands or outputs.
     public func useCounts() -> [Int] {
         var counts = [Int](repeating: 0, count: nodes.count)

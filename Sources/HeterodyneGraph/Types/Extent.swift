@@ -102,7 +102,7 @@ public struct ExtentExpression: Sendable, Hashable, CustomStringConvertible {
 
         var text: String {
             switch self {
-            case .symbol(let name): name
+            case .symbol(let name): TextSpelling.name(name)
             case .floorDivide(let expression, let divisor): "floor(\(expression), \(divisor))"
             }
         }
@@ -127,7 +127,17 @@ public struct ExtentExpression: Sendable, Hashable, CustomStringConvertible {
         return terms.count == 1 && terms[0].factors.isEmpty ? terms[0].coefficient : nil
     }
 
+    /// Most terms of a sum and factors of a product: far more than a shape needs, few enough that products of
+    /// hostile shapes stay cheap.
+    static let maximumTermCount = 256
+    static let maximumFactorCount = 64
+
     static func normalized(_ raw: [Term]) throws(GraphError) -> ExtentExpression {
+        guard raw.count <= maximumTermCount * 16, raw.allSatisfy({ $0.factors.count <= maximumFactorCount }) else {
+            throw GraphError(
+                .overflow,
+                "a symbolic extent has more than \(maximumTermCount) terms or \(maximumFactorCount) factors")
+        }
         var merged: [String: Term] = [:]
         for var term in raw {
             term.factors.sort { $0.text < $1.text }
@@ -136,6 +146,9 @@ public struct ExtentExpression: Sendable, Hashable, CustomStringConvertible {
                     existing.coefficient.addingReportingOverflow(term.coefficient), "sum of dimension terms")
             }
             merged[term.key] = term
+        }
+        guard merged.count <= maximumTermCount else {
+            throw GraphError(.overflow, "a symbolic extent has more than \(maximumTermCount) terms")
         }
         return ExtentExpression(
             terms: merged.values.filter { $0.coefficient != 0 }.sorted { $0.key < $1.key })
@@ -146,6 +159,9 @@ public struct ExtentExpression: Sendable, Hashable, CustomStringConvertible {
     }
 
     func multiplied(by other: ExtentExpression) throws(GraphError) -> ExtentExpression {
+        guard terms.count * other.terms.count <= Self.maximumTermCount * 16 else {
+            throw GraphError(.overflow, "a symbolic extent has more than \(Self.maximumTermCount) terms")
+        }
         var products: [Term] = []
         for a in terms {
             for b in other.terms {
