@@ -55,6 +55,13 @@ extension Float: NativeFloatElement {
     init(converting value: Int64) { self.init(value) }
     init(converting value: UInt64) { self.init(value) }
 
+    // As the default, but not generic, which makes builds without optimization ten times as fast.
+    static func addProducts(
+        _ factor: Float, _ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int
+    ) {
+        for i in 0..<count { target[i] += factor * source[i] }
+    }
+
     static func power(_ x: Float, _ y: Float) -> Float { Float(NarrowMath.power(Double(x), Double(y))) }
     static func exp(_ x: Float) -> Float { Float(NarrowMath.exponential(Double(x))) }
     static func log(_ x: Float) -> Float { Float(NarrowMath.logarithm(Double(x))) }
@@ -68,6 +75,13 @@ extension Double: NativeFloatElement {
     init(converting value: Double) { self = value }
     init(converting value: Int64) { self.init(value) }
     init(converting value: UInt64) { self.init(value) }
+
+    // As the default, but not generic, which makes builds without optimization ten times as fast.
+    static func addProducts(
+        _ factor: Double, _ source: UnsafePointer<Double>, to target: UnsafeMutablePointer<Double>, count: Int
+    ) {
+        for i in 0..<count { target[i] += factor * source[i] }
+    }
 
     static func power(_ x: Double, _ y: Double) -> Double { WideMath.power(x, y) }
     static func exp(_ x: Double) -> Double { WideMath.exponential(x) }

@@ -6,8 +6,9 @@ import HeterodyneGraph
 /// A 16-bit float element: computed in float64 and rounded once.
 ///
 /// One rounding is what the primitives ask for. For `+ - * / sqrt` float64 has more than twice the significant bits
-/// plus two and never underflows on 16-bit operands, so rounding its result equals rounding the exact one (Figueroa,
-/// "When is double rounding innocuous?", 1995). Float32 would not do: bfloat16 products underflow in it.
+/// plus two and nothing underflows in it on 16-bit operands, so rounding its result equals rounding the exact one
+/// (Figueroa, "When is double rounding innocuous?", 1995). Float32 would need an argument per operator, since bfloat16
+/// results do underflow in it.
 protocol NarrowFloatElement: FloatElement where Accumulator == Float {
     var bitPattern: UInt16 { get }
     init(bitPattern: UInt16)

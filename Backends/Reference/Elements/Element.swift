@@ -94,6 +94,18 @@ protocol ArithmeticElement: OrderedElement {
     static func power(_ x: Self, _ y: Self) -> Self
     static func larger(_ x: Self, _ y: Self) -> Self
     static func smaller(_ x: Self, _ y: Self) -> Self
+
+    /// `target += factor * source` elementwise, product and sum each rounded: the inner loop of `dot`.
+    static func addProducts(
+        _ factor: Self, _ source: UnsafePointer<Self>, to target: UnsafeMutablePointer<Self>, count: Int)
+}
+
+extension ArithmeticElement {
+    static func addProducts(
+        _ factor: Self, _ source: UnsafePointer<Self>, to target: UnsafeMutablePointer<Self>, count: Int
+    ) {
+        for i in 0..<count { target[i] = add(target[i], multiply(factor, source[i])) }
+    }
 }
 
 /// An arithmetic element that is a float.

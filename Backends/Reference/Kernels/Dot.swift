@@ -54,28 +54,21 @@ enum Dot {
         let (a, b) = (try Elements<T>(x), try Elements<T>(y))
         return try makeLiteral(type, of: T.self, keeping: [a.storage, b.storage]) { out in
             out.update(repeating: T.zeroElement)
+            guard let target = out.baseAddress, let left = a.buffer.baseAddress, let right = b.buffer.baseAddress else {
+                return
+            }
             if out.isEmpty { return }
             // A row of sums grows by one row of `b` at a time: the order per sum is that of the definition, and both
             // inner accesses are contiguous.
+            let (contracted, columns) = (sizes.contracted, sizes.columns)
             for row in 0..<sizes.batch * sizes.rows {
                 let batch = row / sizes.rows
-                let target = UnsafeMutableBufferPointer(
-                    rebasing: out[row * sizes.columns..<(row + 1) * sizes.columns])
-                for k in 0..<sizes.contracted {
-                    let factor = a.buffer[row * sizes.contracted + k]
-                    let start = (batch * sizes.contracted + k) * sizes.columns
-                    let source = UnsafeBufferPointer(rebasing: b.buffer[start..<start + sizes.columns])
-                    accumulate(factor, source, target)
+                for k in 0..<contracted {
+                    T.addProducts(
+                        left[row * contracted + k], right + (batch * contracted + k) * columns,
+                        to: target + row * columns, count: columns)
                 }
             }
         }
-    }
-
-    /// `target += factor * source`, elementwise.
-    @inline(__always)
-    private static func accumulate<T: ArithmeticElement>(
-        _ factor: T, _ source: UnsafeBufferPointer<T>, _ target: UnsafeMutableBufferPointer<T>
-    ) {
-        for i in 0..<target.count { target[i] = T.add(target[i], T.multiply(factor, source[i])) }
     }
 }
