@@ -12,6 +12,7 @@ public enum DataComposites {
         Take.self, GatherElements.self, ScatterElements.self, GatherND.self, ScatterND.self, Trilu.self, Tile.self,
         ReduceMean.self, ReduceVariance.self, Einsum.self,
         Resize.self, SpaceToDepth.self, DepthToSpace.self,
+        Scan.self, RNN.self, GRU.self, LSTM.self,
         Quantize.self, Dequantize.self,
         Threefry2x32.self, ThreefryBits.self, RandomUniform.self, RandomNormal.self,
     ]
