@@ -65,8 +65,10 @@ public struct QuantizationGrid: Sendable, Hashable {
     func spread(_ parameter: Term, over shape: Shape) throws(GraphError) -> Term {
         if blockSize > 0 {
             let axis = try DataRules.axis(axis, rank: shape.rank)
+            // A block longer than the axis covers it once.
+            let block = Extent.fixed(max(1, min(blockSize, try Shape([shape[axis]]).extents()[0])))
             var blocks = parameter.shape.dimensions
-            blocks.insert(.fixed(blockSize), at: axis + 1)
+            blocks.insert(block, at: axis + 1)
             let kept = Array(0...axis) + Array(axis + 2..<shape.rank + 1)
             // Rank 16 cannot grow; its outer dimensions merge first.
             let merged = try Self.merged(parameter, axis: axis)
@@ -74,8 +76,8 @@ public struct QuantizationGrid: Sendable, Hashable {
                 shape.rank < TensorType.maximumRank
                 ? try parameter.broadcast(Shape(blocks), dimensions: kept)
                 : try merged.broadcast(
-                    [merged.shape[0], .fixed(blockSize), merged.shape[1]], dimensions: [0, 2])
-            let padded = try shape.replacing(axis, parameter.shape[axis].multiplied(by: .fixed(blockSize)))
+                    [merged.shape[0], block, merged.shape[1]], dimensions: [0, 2])
+            let padded = try shape.replacing(axis, parameter.shape[axis].multiplied(by: block))
             return try repeated.reshape(padded).slice(dimension: axis, from: 0, to: shape[axis])
         }
         if parameter.rank == 0 { return try parameter.broadcast(to: shape) }

@@ -22,11 +22,13 @@ public struct RandomNormal: Composite {
     /// Numbers of `type`.
     public init(_ type: TensorType) { self.type = type }
     /// The attributes as data.
-    public var attributes: Attributes { ["type": .type(type)] }
-    /// Reads type.
+    public var attributes: Attributes {
+        ["scalarType": .scalarType(type.scalarType), "shape": .dimensions(type.shape.dimensions)]
+    }
+    /// Reads scalarType and shape.
     public init(attributes: Attributes) throws(GraphError) {
         var reader = AttributeReader(attributes, operation: Self.name)
-        type = try reader.type("type")
+        type = TensorType(try reader.scalarType("scalarType"), Shape(try reader.dimensions("shape")))
         try reader.finish()
     }
 
@@ -50,7 +52,7 @@ public struct RandomNormal: Composite {
             negative = try Self.lowestBit(high)
         } else {
             quantile = .float32
-            let bits = try operands[0].randomBits(type.shape.extents())
+            let bits = try operands[0].randomBits(type.shape)
             q = try (bits.shiftedRight(9).convert(.float32) + 0.5) * 0x1p-24
             negative = try Self.lowestBit(bits)
         }

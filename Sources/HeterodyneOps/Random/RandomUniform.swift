@@ -17,11 +17,13 @@ public struct RandomUniform: Composite {
     /// Numbers of `type`.
     public init(_ type: TensorType) { self.type = type }
     /// The attributes as data.
-    public var attributes: Attributes { ["type": .type(type)] }
-    /// Reads type.
+    public var attributes: Attributes {
+        ["scalarType": .scalarType(type.scalarType), "shape": .dimensions(type.shape.dimensions)]
+    }
+    /// Reads scalarType and shape.
     public init(attributes: Attributes) throws(GraphError) {
         var reader = AttributeReader(attributes, operation: Self.name)
-        type = try reader.type("type")
+        type = TensorType(try reader.scalarType("scalarType"), Shape(try reader.dimensions("shape")))
         try reader.finish()
     }
 
@@ -44,7 +46,7 @@ public struct RandomUniform: Composite {
             case .bfloat16: 8
             default: 24
             }
-        let bits = try operands[0].randomBits(type.shape.extents()).shiftedRight(32 - precision)
+        let bits = try operands[0].randomBits(type.shape).shiftedRight(32 - precision)
         let unit = Double(sign: .plus, exponent: -precision, significand: 1)
         return [try bits.convert(type.scalarType) * unit]
     }
@@ -55,7 +57,7 @@ extension DataRules {
         try count(operands, 1, "key")
         try key(operands[0])
         try floating(type, "the result")
-        _ = try valid(type).elementCount()
+        _ = try valid(type)
         try require(
             type.rank < TensorType.maximumRank, .invalidType, "\(type) has rank \(type.rank); 15 is the most")
         _ = try valid(TensorType(.uint64, type.shape))
@@ -70,7 +72,7 @@ extension Term {
     /// Two independent words for every element of `shape`.
     func randomWords(_ shape: Shape) throws(GraphError) -> (Term, Term) {
         let last = shape.rank
-        let bits = try randomBits(shape.extents() + [2])
+        let bits = try randomBits(Shape(shape.dimensions + [2]))
         return (
             try bits.slice(dimension: last, from: 0, to: 1).reshape(shape),
             try bits.slice(dimension: last, from: 1, to: 2).reshape(shape)
@@ -84,7 +86,7 @@ extension Term {
 
     /// int64 numbers in `low..<high` from this key: `low + floor(bits * (high - low) / 2^32)`. The range spans at most
     /// 2^31; a number's probability is off by at most 2^-32. Throws `invalidAttribute` for other ranges.
-    public func randomIntegers(_ shape: [Int], in range: Range<Int>) throws(GraphError) -> Term {
+    public func randomIntegers(_ shape: Shape, in range: Range<Int>) throws(GraphError) -> Term {
         let (width, overflow) = range.upperBound.subtractingReportingOverflow(range.lowerBound)
         try DataRules.require(
             !overflow && width >= 1 && width <= 1 << 31, .invalidAttribute,
@@ -95,7 +97,7 @@ extension Term {
     }
 
     /// True with the given probability (a float tensor or scalar in `[0, 1]`), from this key: `uniform < probability`.
-    public func randomBernoulli(_ probability: Term, shape: [Int]) throws(GraphError) -> Term {
+    public func randomBernoulli(_ probability: Term, shape: Shape) throws(GraphError) -> Term {
         let uniform = try randomUniform(TensorType(probability.scalarType, shape))
         return try uniform.compare(.less, probability.broadcast(to: uniform.shape))
     }

@@ -66,16 +66,16 @@ public struct ThreefryBits: Composite {
     /// `threefryBits`.
     public static let name = "threefryBits"
     /// The shape of the bits.
-    public var shape: [Int]
+    public var shape: Shape
 
     /// Bits of `shape`.
-    public init(shape: [Int]) { self.shape = shape }
+    public init(shape: Shape) { self.shape = shape }
     /// The attributes as data.
-    public var attributes: Attributes { ["shape": .integers(shape)] }
+    public var attributes: Attributes { ["shape": .dimensions(shape.dimensions)] }
     /// Reads shape.
     public init(attributes: Attributes) throws(GraphError) {
         var reader = AttributeReader(attributes, operation: Self.name)
-        shape = try reader.integers("shape")
+        shape = Shape(try reader.dimensions("shape"))
         try reader.finish()
     }
 
@@ -119,7 +119,7 @@ extension GraphBuilder {
 
 extension Term {
     /// Random bits from this key; see `ThreefryBits`.
-    public func randomBits(_ shape: [Int]) throws(GraphError) -> Term {
+    public func randomBits(_ shape: Shape) throws(GraphError) -> Term {
         try builder.add(ThreefryBits(shape: shape), [self])
     }
 

@@ -196,6 +196,8 @@ extension RecurrentSettings {
             try DataRules.require(
                 numbers.isEmpty || numbers.count == functions, .invalidAttribute,
                 "\(numbers.count) \(name) are given; \(functions) are needed, or none")
+            try DataRules.require(
+                numbers.allSatisfy(\.isFinite), .invalidAttribute, "\(name) \(numbers) are not finite")
         }
         try DataRules.require(clip.isFinite && clip >= 0, .invalidAttribute, "clip is \(clip); choose 0 or more")
         return shape

@@ -97,6 +97,8 @@ public struct Resize: Composite {
             "roi has \(roi.count) numbers; cropAndResize needs two finite ones per axis and nothing else takes any")
         try DataRules.require(
             cubicCoefficient.isFinite, .invalidAttribute, "cubicCoefficient is \(cubicCoefficient), not finite")
+        try DataRules.require(
+            !extrapolationValue.isNaN, .invalidAttribute, "extrapolationValue is NaN; choose a number or an infinity")
         var shape = type.shape
         for (i, item) in axes.enumerated() {
             let axis = try DataRules.axis(item, rank: type.rank)

@@ -136,19 +136,19 @@ extension DataRules {
 extension Term {
     /// The elements at in-range positions along one axis; `positions` has this term's rank.
     func gatherAlong(_ axis: Int, _ positions: Term) throws(GraphError) -> Term {
-        let vectors = try positions.indexVectors(axis: axis)
-        return try gather(vectors, dimensions: Array(0..<rank))
+        try gather(positions.indexVectors(axis: axis), dimensions: Array(0..<rank)).reshape(positions.shape)
     }
 
-    /// Index vectors `[…, rank]` whose component `axis` is this term's element and whose others are its own position.
+    /// Index vectors `[count, rank]` of this term's elements in row-major order: component `axis` is the element, the
+    /// others are its own position. Flat, since at the highest rank there is no room for one more dimension.
     func indexVectors(axis: Int) throws(GraphError) -> Term {
-        let column = Shape(shape.dimensions + [1])
+        let column: Shape = [try shape.elementCount(), 1]
         var components: [Term] = []
         for d in 0..<rank {
             let component = d == axis ? self : try builder.iota(type, dimension: d)
-            components.append(try component.broadcast(column, dimensions: Array(0..<rank)))
+            components.append(try component.reshape(column))
         }
-        return try builder.concatenate(components, dimension: rank)
+        return try builder.concatenate(components, dimension: 1)
     }
 
     /// The `k` largest or smallest elements along `axis` and their positions; see `TopK`.

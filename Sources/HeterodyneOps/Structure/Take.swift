@@ -36,16 +36,16 @@ public struct Take: Composite {
         return [x.with(Shape(Array(shape)))]
     }
 
-    /// The `gather` primitive, whose index dimensions come first, and a transpose that puts them at the axis.
+    /// The `gather` primitive, whose index dimension comes first, and a transpose that puts it at the axis.
     public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
         let (x, indices) = (operands[0], operands[1])
         let axis = try DataRules.axis(axis, rank: x.rank)
         let positions = try indices.positions(within: x.shape[axis])
-        let column = try positions.reshape(Shape(positions.shape.dimensions + [1]))
-        let gathered = try x.gather(column, dimensions: [axis])
-        let (n, before) = (indices.rank, axis)
-        let permutation = Array(n..<n + before) + Array(0..<n) + Array(n + before..<gathered.rank)
-        return [try gathered.transpose(permutation)]
+        // Flat positions: the result may have the highest rank, which leaves no room for a dimension more.
+        let column = try positions.reshape([positions.shape.elementCount(), 1])
+        let moved = try x.gather(column, dimensions: [axis])
+            .transpose(Array(1..<axis + 1) + [0] + Array(axis + 1..<x.rank))
+        return [try moved.reshape(inferTypes(operands.map(\.type))[0].shape)]
     }
 }
 
@@ -131,7 +131,8 @@ public struct ScatterElements: Composite {
         let x = operands[0]
         let axis = try DataRules.axis(axis, rank: x.rank)
         let vectors = try operands[1].positions(within: x.shape[axis]).indexVectors(axis: axis)
-        return [try x.scatter(mode, vectors, operands[2], dimensions: Array(0..<x.rank))]
+        let updates = try operands[2].reshape([operands[2].shape.elementCount()])
+        return [try x.scatter(mode, vectors, updates, dimensions: Array(0..<x.rank))]
     }
 }
 
