@@ -188,7 +188,10 @@ struct GraphParser {
     private mutating func node(_ scope: inout Scope, depth: Int) throws(GraphError) {
         try placeInputsInOrder(&scope)
         var results: [(name: String, offset: Int)] = []
-        repeat { results.append((try value(), offset)) } while try accept(",")
+        repeat {
+            let start = offset
+            results.append((try value(), start))
+        } while try accept(",")
         try expect("=")
         let start = offset
         let name = token

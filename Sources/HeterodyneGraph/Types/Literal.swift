@@ -12,7 +12,7 @@ import Glibc
 public final class LiteralStorage: @unchecked Sendable {
     // Unchecked: the bytes are never written after `init` and the owner is only released.
 
-    /// The bytes. Valid while the storage lives.
+    /// The bytes. Valid while the storage lives, which a mere use of them does not prolong: see `withBytes`.
     public let bytes: UnsafeRawBufferPointer
     private let owner: AnyObject?
 
@@ -38,6 +38,14 @@ public final class LiteralStorage: @unchecked Sendable {
 
     deinit {
         if owner == nil { UnsafeMutableRawPointer(mutating: bytes.baseAddress)?.deallocate() }
+    }
+
+    /// What `body` makes of the bytes, with the storage kept alive meanwhile. The bytes must not escape.
+    public func withBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return try body(bytes)
     }
 
     func holdsSameBytes(as other: LiteralStorage) -> Bool {
