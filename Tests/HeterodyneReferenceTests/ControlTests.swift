@@ -25,7 +25,7 @@ private struct SquarePlus: Composite {
 
 /// Composites that are defined wrongly.
 private struct Faulty: Composite {
-    enum Fault: String, CaseIterable { case endless, wrongType, throwing }
+    enum Fault: String, CaseIterable { case endless, wrongType, throwing, extraInput }
     static let name = "faulty"
     var fault: Fault
     var attributes: Attributes { ["fault": .string(fault.rawValue)] }
@@ -41,6 +41,7 @@ private struct Faulty: Composite {
         switch fault {
         case .endless: [try builder.add(self, operands)]
         case .wrongType: [try operands[0].convert(.int32)]
+        case .extraInput: [try operands[0] + builder.input("more", operands[0].type)]
         case .throwing: throw GraphError(.invalidAttribute, "cannot be decomposed")
         }
     }
@@ -162,9 +163,8 @@ struct ControlTests {
 
     @Test("Wrong decompositions are errors")
     func faultyComposites() throws {
-        for (fault, kind) in [(.endless, .nestingLimit), (.wrongType, .decomposition), (.throwing, .decomposition)]
-            as [(Faulty.Fault, EvaluationError.Kind)]
-        {
+        for fault in Faulty.Fault.allCases {
+            let kind: EvaluationError.Kind = fault == .endless ? .nestingLimit : .decomposition
             let error = failure {
                 _ = try Run.graph([Literal(1 as Float)]) { builder, x throws(GraphError) in
                     [try builder.add(Faulty(fault), x)]
@@ -204,6 +204,14 @@ struct ControlTests {
                     [try builder.iota(TensorType(.int64, [1 << 42]), dimension: 0)]
                 }
             }?.kind == .memoryLimit)
+        // A splat takes no memory until something reads it, which is where it would fail.
+        let huge = Literal(splatBits: 0, type: TensorType(.float32, [1 << 44]))
+        #expect(
+            failure {
+                _ = try Run.graph([]) { builder, _ throws(GraphError) in [try builder.constant(huge).reduce(.sum, [0])]
+                }
+            }?.kind == .memoryLimit)
+        #expect(failure { _ = try Run.primitive(.reduce(.sum, dimensions: [0]), huge) }?.kind == .memoryLimit)
         // A chain of 50 results of 4,000 bytes of which at most two live at a time.
         let x = Literal([Float](repeating: 1, count: 1000))
         func chain(_ bytes: Int) throws -> Literal {

@@ -13,7 +13,8 @@ import Glibc
 public struct EvaluationOptions: Sendable, Hashable {
     /// The most iterations that one `while` may make; nil for any number.
     public var maximumIterations: Int?
-    /// The most bytes that intermediate results may occupy together. Inputs and constants are not counted.
+    /// The most bytes that intermediate results may occupy together. Dense inputs and constants are not counted, splats
+    /// are, as if they were dense.
     public var maximumBytes: Int
 
     /// Limits; the default is any number of iterations and as much memory as the machine has.

@@ -95,6 +95,11 @@ public struct ReferenceProgram: Sendable {
             throw EvaluationError(
                 .decomposition, error.description, operation: composite.name, location: error.location)
         }
+        guard definition.inputTypes == operands else {
+            throw EvaluationError(
+                .decomposition, "the decomposition adds inputs of its own; it may use its operands only",
+                operation: composite.name)
+        }
         guard definition.outputTypes == results else {
             throw EvaluationError(
                 .decomposition, "the decomposition yields \(definition.outputTypes) where \(results) is inferred",
@@ -132,6 +137,7 @@ public struct ReferenceProgram: Sendable {
                 .inputType, "input '\(graph.inputNames[index])' is \(type) and was given \(input.type)")
         }
         var memory = Memory(limit: options.maximumBytes)
+        try memory.reserve(inputs.filter(\.isSplat).map(\.type))
         var outputs: [Literal] = []
         for output in try evaluate(inputs, options, &memory, observer) {
             do throws(GraphError) {
@@ -180,17 +186,28 @@ public struct ReferenceProgram: Sendable {
             do {
                 switch steps[n] {
                 case .parameter(let index): values[n] = [inputs[index]]
-                case .kernel(.constant(let literal)): values[n] = [literal]
+                case .kernel(.constant(let literal)):
+                    // A splat is written out by whoever reads it, so it counts as if it were dense.
+                    if literal.isSplat { try memory.reserve(node.resultTypes) }
+                    reserved[n] = literal.isSplat
+                    values[n] = [literal]
                 case .kernel(let primitive):
                     try memory.reserve(node.resultTypes)
                     reserved[n] = true
                     values[n] = [try Kernels.run(primitive, operands, as: node.resultTypes[0])]
-                case .inlined(let program): values[n] = try program.evaluate(operands, options, &memory)
+                case .inlined(let program):
+                    values[n] = try program.evaluate(operands, options, &memory)
+                    try memory.reserve(node.resultTypes)
+                    reserved[n] = true
                 case .conditional(let then, let otherwise):
                     let branch = Self.isTrue(operands[0]) ? then : otherwise
                     values[n] = try branch.evaluate(Array(operands.dropFirst()), options, &memory)
+                    try memory.reserve(node.resultTypes)
+                    reserved[n] = true
                 case .loop(let condition, let body):
                     values[n] = try Self.repeatWhile(condition, body, operands, options, &memory)
+                    try memory.reserve(node.resultTypes)
+                    reserved[n] = true
                 }
             } catch { throw error.at(node) }
             if let start, let observer {
