@@ -8,6 +8,9 @@ public import HeterodyneGraph
 ///
 /// Conforming types give `evaluate`; operand checks and the treatment of narrow floats are shared: float16 and bfloat16
 /// operands are converted to float32, and the result is rounded once, unless `isExactInNarrowTypes`.
+///
+/// Errors that types state as measured are the largest of 3,500 points per type against 30-digit arithmetic, with
+/// the reference evaluator's exp, log, sin and cos.
 public protocol ElementwiseComposite: Composite {
     /// The names of the operands, for messages; their number is the number of operands.
     static var operandNames: [String] { get }
