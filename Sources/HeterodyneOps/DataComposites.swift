@@ -11,7 +11,7 @@ public enum DataComposites {
         CumulativeSum.self, CumulativeProduct.self, CumulativeMax.self, CumulativeMin.self,
         Take.self, GatherElements.self, ScatterElements.self, GatherND.self, ScatterND.self, Trilu.self, Tile.self,
         ReduceMean.self, ReduceVariance.self, Einsum.self,
-        Resize.self, SpaceToDepth.self, DepthToSpace.self,
+        Resize.self, GridSample.self, SpaceToDepth.self, DepthToSpace.self,
         Scan.self, RNN.self, GRU.self, LSTM.self,
         Quantize.self, Dequantize.self,
         Threefry2x32.self, ThreefryBits.self, RandomUniform.self, RandomNormal.self,

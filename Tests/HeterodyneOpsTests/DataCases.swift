@@ -75,6 +75,11 @@ enum DataCases {
         DataCase(
             Resize(axes: [1], sizes: [3], transform: .cropAndResize, roi: [-0.5, 1.5], extrapolationValue: -.infinity),
             f32([2, 4])),
+        DataCase(GridSample(), type(.bfloat16, [2, 3, 4, 5]), f32([2, 6, 7, 2])),
+        DataCase(
+            GridSample(mode: .nearest, padding: .reflection, alignCorners: true), type(.int4, [1, 3, 4]),
+            type(.float64, [1, 6, 1])),
+        DataCase(GridSample(mode: .cubic, padding: .border), f32([1, 1, 3, 4, 5]), f32([1, 2, 0, 2, 3])),
         DataCase(SpaceToDepth(blockSize: 2), type(.uint4, [1, 3, 4, 6])),
         DataCase(DepthToSpace(blockSize: 2, channelsFirst: true), f32([1, 8, 0, 3])),
     ]

@@ -136,6 +136,13 @@ struct DataCompositeTests {
             Resize(axes: [0], sizes: [3], scales: [1e-30], mode: .cubic, antialias: true), [x], .invalidAttribute,
             "weights"),
         Mistake(Resize(axes: [0, -2], sizes: [3, 3]), [x], .invalidAttribute, "twice"),
+        Mistake(GridSample(), [t(.int8, [1, 1, 2]), t(.float32, [1, 2, 1])], .invalidType, "linear"),
+        Mistake(GridSample(), [t(.float32, [1, 1, 2]), t(.float32, [2, 2, 1])], .shapeMismatch, "first dimension"),
+        Mistake(GridSample(), [t(.float32, [1, 1, 0]), t(.float32, [1, 2, 1])], .shapeMismatch, "no element"),
+        Mistake(GridSample(), [t(.float32, [1, 1, 2]), t(.float32, [1, 2, 2])], .shapeMismatch, "ok, k"),
+        Mistake(
+            GridSample(mode: .cubic), [t(.float32, [1, 1, 2, 2, 2, 2]), t(.float32, [1, 1, 1, 1, 1, 4])],
+            .shapeMismatch, "64"),
         Mistake(SpaceToDepth(blockSize: 0), [t(.int8, [1, 1, 2, 2])], .invalidAttribute, "blockSize"),
         Mistake(SpaceToDepth(blockSize: 3), [t(.int8, [1, 1, 2, 3])], .shapeMismatch, "height"),
         Mistake(DepthToSpace(blockSize: .max), [t(.int8, [1, 1, 2, 3])], .invalidAttribute, "blockSize"),
@@ -192,6 +199,39 @@ struct DataCompositeTests {
             #expect(error.message.contains(mistake.text), "\(error)")
             #expect(error.operation == mistake.item.composite.name)
         }
+    }
+
+    @Test("the text form reads back", arguments: DataCases.all)
+    func text(_ item: DataCase) throws {
+        let builder = GraphBuilder()
+        var terms: [Term] = []
+        for (i, type) in item.operands.enumerated() { terms.append(try builder.input("x\(i)", type)) }
+        for (i, result) in try builder.addAll(.composite(item.composite), terms).enumerated() {
+            try builder.output("y\(i)", result)
+        }
+        let graph = try builder.build()
+        #expect(try Graph(parsing: graph.text(), composites: .standard) == graph)
+    }
+
+    @Test("a layer over a symbolic batch binds and decomposes")
+    func binding() throws {
+        let builder = GraphBuilder()
+        let (n, length) = (Extent.symbol("n"), Extent.symbol("length"))
+        let x = try builder.input("x", TensorType(.float32, [length, n, 3]))
+        let w = try builder.input("w", TensorType(.float32, [1, 8, 3] as Shape))
+        let r = try builder.input("r", TensorType(.float32, [1, 8, 2] as Shape))
+        let results = try builder.addAll(.composite(LSTM()), [x, w, r])
+        let picked = try results[1].argMax(axis: -1).tile([1, 2])
+        let summed = try builder.scan(
+            states: [builder.constant(0, TensorType(.float32, [n, 1, 2]))],
+            sequences: [results[0].transpose([0, 2, 1, 3])]
+        ) { _, states, slices, _ throws(GraphError) in ([try states[0] + slices[0]], []) }
+        try builder.output("picked", picked)
+        try builder.output("summed", summed.states[0])
+        let bound = try builder.build().binding(["n": 4, "length": 6])
+        let flat = try FixtureHarness.flattened(bound)
+        #expect(flat.outputTypes == [TensorType(.int64, [1, 8]), TensorType(.float32, [4, 1, 2])])
+        #expect(flat.nodes.allSatisfy { if case .composite = $0.operation { false } else { true } })
     }
 
     @Test("symbolic extents are inferred")

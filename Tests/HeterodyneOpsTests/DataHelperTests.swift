@@ -134,6 +134,24 @@ struct DataHelperTests {
         #expect(try results[2].scalars(as: Float.self) == rows.flatMap(\.self))
     }
 
+    @Test("gathers clamp and scatters drop what is out of range")
+    func outOfRange() throws {
+        let x = Literal([10, 20, 30] as [Float])
+        let indices = Literal([-4, 3, 5, -3] as [Int32])
+        let updates = Literal([1, 2, 3, 4] as [Float])
+        let results = try run([x, indices, updates]) { _, terms throws(GraphError) in
+            let column = try terms[1].reshape([4, 1])
+            return [
+                try terms[0].take(terms[1], axis: 0), try terms[0].gatherElements(terms[1], axis: 0),
+                try terms[0].gatherND(column), try terms[0].scatterElements(.add, terms[1], terms[2], axis: 0),
+                try terms[0].scatterND(.set, column, terms[2]),
+            ]
+        }
+        for gathered in results[0..<3] { #expect(try gathered.scalars(as: Float.self) == [10, 30, 30, 10]) }
+        #expect(try results[3].scalars(as: Float.self) == [14, 20, 30])
+        #expect(try results[4].scalars(as: Float.self) == [4, 20, 30])
+    }
+
     @Test("dynamic quantization keeps zero exact")
     func dynamicQuantization() throws {
         // Worked example of the ONNX operator's test data.

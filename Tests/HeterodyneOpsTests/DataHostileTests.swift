@@ -29,6 +29,7 @@ struct DataHostileTests {
                 .map(AttributeValue.string)
                 + CoordinateTransform.allCases.map { .string($0.rawValue) }
                 + ResizeMode.allCases.map { .string($0.rawValue) }
+                + GridPadding.allCases.map { .string($0.rawValue) }
         case .integers(let list):
             [.integers([])] + integers.map { .integers([Int](repeating: $0, count: max(list.count, 1))) }
                 + integers.map { .integers(Array(list.dropLast()) + [$0]) } + [.integers(list + list)]
@@ -42,9 +43,9 @@ struct DataHostileTests {
         }
     }
 
-    /// Small enough that a decomposition is quick to build.
-    private func isSmall(_ types: [TensorType]) -> Bool {
-        types.allSatisfy { ((try? $0.elementCount()) ?? 1) <= 1 << 16 }
+    /// Whether the decomposition holds no tables as large as the tensors, or only small ones.
+    private func isQuick(_ composite: any Composite, _ types: [TensorType]) -> Bool {
+        !(composite is Resize) || types.allSatisfy { ((try? $0.elementCount()) ?? 1) <= 1 << 16 }
     }
 
     /// Infers, and decomposes what was accepted; types must agree, and failures must be typed.
@@ -55,7 +56,7 @@ struct DataHostileTests {
             return
         }
         guard let inferred = try? NodeOperation.composite(composite).inferTypes(operands) else { return }
-        guard isSmall(operands), isSmall(inferred) else { return }
+        guard isQuick(composite, operands + inferred) else { return }
         let builder = GraphBuilder()
         var terms: [Term] = []
         for (i, type) in operands.enumerated() { terms.append(try builder.input("x\(i)", type)) }
@@ -63,9 +64,12 @@ struct DataHostileTests {
             let types = try composite.decompose(terms, in: builder).map(\.type)
             #expect(types == inferred)
         } catch {
-            // What inference accepted may only fail for symbols that are bound before a decomposition.
+            // What inference accepted may only fail for symbols, which are bound before a decomposition, and for
+            // tensors of terabytes, whose wider intermediate values pass the size limit.
             let symbolic = (operands + inferred).contains { !$0.shape.symbols.isEmpty }
-            #expect(symbolic, "\(error) on \(operands) with \(composite.attributes)")
+            let huge = (operands + inferred).contains { ((try? $0.byteCount()) ?? 0) > 1 << 42 }
+            #expect(
+                symbolic || huge && error.kind == .invalidType, "\(error) on \(operands) with \(composite.attributes)")
         }
     }
 
