@@ -76,6 +76,26 @@ struct BackendTests {
         #expect(try [x, y, other].map(values) == [[11, 22], [1, 2], [10, 20]])
     }
 
+    @Test("Invocations of one program run at the same time")
+    func concurrency() async throws {
+        let executable = try executable()
+        let sums = try await withThrowingTaskGroup(of: [Float].self) { group in
+            for index in 0..<16 {
+                group.addTask {
+                    let invocation = try executable.makeInvocation()
+                    let output = try buffer([0, 0])
+                    for input in 0..<2 { try invocation.bind(input: input, to: buffer([Float(index), 1])) }
+                    for other in 1..<3 { try invocation.bind(output: other, to: buffer([0, 0])) }
+                    try invocation.bind(output: 0, to: output)
+                    for _ in 0..<50 { try invocation.run() }
+                    return try values(output)
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(sums.sorted { $0[0] < $1[0] } == (0..<16).map { [Float(2 * $0), 2] })
+    }
+
     @Test("Reports one time per step")
     func profile() throws {
         let executable = try executable()

@@ -98,7 +98,7 @@ struct FloatMathTests {
         }
     }
 
-    @Test("Special values in the four arithmetic float types that Swift has")
+    @Test("Special values in float16, float32 and float64")
     func specialValues() throws {
         try specials(Float16.self)
         try specials(Float.self)
