@@ -28,6 +28,8 @@ enum Closeness {
     case exact
     /// At most so many units in the last place of the result type.
     case ulp(Double)
+    /// At most so many units in the last place, or an absolute difference where the definition itself cancels.
+    case ulpOrAbsolute(Double, Double)
     /// At most the given absolute difference, one for each element.
     case absolute([Double])
 }
@@ -164,6 +166,8 @@ enum DeviceRunner {
             switch closeness {
             case .exact: isClose = false
             case .ulp(let limit): isClose = type.isFloatingPoint && ulpDistance(x, y, type) <= limit
+            case .ulpOrAbsolute(let limit, let difference):
+                isClose = ulpDistance(x, y, type) <= limit || (x - y).magnitude <= difference
             case .absolute(let limits): isClose = (x - y).magnitude <= limits[limits.count == 1 ? 0 : index]
             }
             if !isClose { return "element \(index) is \(x), expected \(y)" }

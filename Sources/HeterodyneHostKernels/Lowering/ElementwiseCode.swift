@@ -92,7 +92,8 @@ enum ElementwiseCode {
                 try reader.finish()
                 guard isFloat else { return nil }
                 switch approximation {
-                case "none": return .unary(UInt16(HK_OP_GELU_ERF))
+                // In float64 the kernel cancels in the negative tail, where the definition does not.
+                case "none": return type == .float64 ? nil : .unary(UInt16(HK_OP_GELU_ERF))
                 case "tanh": return .unary(UInt16(HK_OP_GELU_TANH))
                 default: return nil
                 }
