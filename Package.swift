@@ -92,8 +92,9 @@ let package = Package(
             path: "Samples/SentenceEmbedding/Command", swiftSettings: settings),
         .executableTarget(
             name: "heterodyne-benchmarks",
-            dependencies: ["Heterodyne", "HeterodyneHostKernels", "SentenceEmbeddingModel", argumentParser],
+            dependencies: ["Heterodyne", "SentenceEmbeddingModel", "AllocationCounter", argumentParser],
             path: "Benchmarks/Heterodyne", swiftSettings: settings),
+        .target(name: "AllocationCounter", path: "Benchmarks/AllocationCounter"),
         // Tests.
         tests("HeterodyneGraphTests", ["HeterodyneGraph", "HeterodyneOps"]),
         tests("HeterodyneBackendTests", ["HeterodyneGraph", "HeterodyneBackend"]),
