@@ -9,9 +9,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-let collections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
-let numerics: Target.Dependency = .product(name: "Numerics", package: "swift-numerics")
 
 /// A library module under `Sources/`.
 func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -49,9 +47,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-        .package(url: "https://github.com/apple/swift-numerics", from: "1.1.0"),
     ],
     targets: [
         // The language and the contract.
@@ -67,7 +63,7 @@ let package = Package(
         .target(name: "CHostKernels"),
         module("HeterodyneHostKernels", ["HeterodyneGraph", "HeterodyneBackend", "CHostKernels"]),
         // Backends.
-        backend("Reference", ["HeterodyneGraph", "HeterodyneBackend", numerics]),
+        backend("Reference", ["HeterodyneGraph", "HeterodyneBackend"]),
         backend("OpenBLAS", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels"]),
         // Files, the user's API, conformance.
         module("HeterodyneWeights", ["HeterodyneGraph"]),

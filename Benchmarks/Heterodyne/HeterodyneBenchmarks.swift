@@ -83,7 +83,9 @@ struct Time: ParsableCommand {
             }
             let order = sums.indices.sorted { sums[$0] > sums[$1] }
             for index in order.prefix(40) {
-                print(String(format: "%9.1f us  ", Double(sums[index]) / 1e3 / Double(rounds)) + compiled.stepDescriptions[index])
+                print(
+                    String(format: "%9.1f us  ", Double(sums[index]) / 1e3 / Double(rounds))
+                        + compiled.stepDescriptions[index])
             }
         }
         if report { print(compiled.report.text) }

@@ -53,7 +53,9 @@ final class Server {
         fflush(nil)
     }
 
-    private static func oneLine(_ text: String) -> String { text.split(whereSeparator: \.isNewline).joined(separator: " ") }
+    private static func oneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
 
     private func release() {
         if case .copy(let source, let destination) = current?.work {
@@ -86,7 +88,8 @@ final class Server {
         for (index, port) in program.inputs.enumerated() {
             let data = try BenchmarkCase.data(for: port.type, index: index)
             let buffer = try device.backend.allocate(byteCount: port.byteCount, on: device.id)
-            try buffer.write(from: data.denseStorage().bytes, at: 0)
+            let storage = try data.denseStorage()
+            try storage.withBytes { (bytes) throws(BackendError) in try buffer.write(from: bytes, at: 0) }
             try session.bind(input: index, to: buffer)
         }
         for (index, port) in program.outputs.enumerated() {

@@ -43,7 +43,7 @@ extension Backend {
     /// Allocates and copies.
     public func importing(_ storage: LiteralStorage, on device: String) throws(BackendError) -> any Buffer {
         let buffer = try allocate(byteCount: storage.bytes.count, on: device)
-        try buffer.write(from: storage.bytes, at: 0)
+        try storage.withBytes { (bytes) throws(BackendError) in try buffer.write(from: bytes, at: 0) }
         return buffer
     }
 }
