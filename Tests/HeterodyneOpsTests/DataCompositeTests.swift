@@ -201,6 +201,13 @@ struct DataCompositeTests {
         }
     }
 
+    @Test("decompositions evaluate", arguments: DataCases.all)
+    func evaluation(_ item: DataCase) throws {
+        let inputs = item.operands.map { Literal(number: 1, type: $0) }
+        let results = try FixtureHarness.evaluate(item.composite, inputs)
+        #expect(try results.map(\.type) == item.composite.inferTypes(item.operands))
+    }
+
     @Test("the text form reads back", arguments: DataCases.all)
     func text(_ item: DataCase) throws {
         let builder = GraphBuilder()

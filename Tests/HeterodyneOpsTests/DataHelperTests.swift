@@ -134,6 +134,23 @@ struct DataHelperTests {
         #expect(try results[2].scalars(as: Float.self) == rows.flatMap(\.self))
     }
 
+    @Test("narrow floats are computed wide and rounded once")
+    func narrowFloats() throws {
+        // 2048 + 1 is no float16: a sum kept in float16 stays at 2048.
+        let x = Literal([2048, 1, 1, 1, 1] as [Float16])
+        let results = try run([x]) { builder, terms throws(GraphError) in
+            let x = terms[0]
+            return [
+                try x.cumulativeSum(axis: 0), try (x.mean()), try builder.einsum("i,i->", [x, x.like(1)]),
+                try x.variance().convert(.float32),
+            ]
+        }
+        #expect(try results[0].scalars(as: Float16.self) == [2048, 2048, 2050, 2052, 2052])
+        #expect(results[1].splatNumber == 410.5 && results[2].splatNumber == 2052)
+        // ((2048 - 410.4)^2 + 4 (1 - 410.4)^2) / 5 is beyond float16.
+        #expect(results[3].splatNumber == .infinity)
+    }
+
     @Test("gathers clamp and scatters drop what is out of range")
     func outOfRange() throws {
         let x = Literal([10, 20, 30] as [Float])
