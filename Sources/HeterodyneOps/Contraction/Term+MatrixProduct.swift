@@ -18,17 +18,16 @@ extension Term {
         try DataRules.require(
             shape[rank - 1] == other.shape[contracted], .shapeMismatch,
             "\(type) times \(other.type): extents \(shape[rank - 1]) and \(other.shape[contracted]) differ")
-        // One operand without batch dimensions: no operand needs to be repeated.
+        // Where one operand has no batch dimensions, nothing needs to be repeated.
         if other.rank <= 2 {
             return try dot(
                 other, DotDimensions(leftContracting: [rank - 1], rightContracting: [contracted]),
                 accumulation: accumulation, result: result)
         }
         if rank == 1 {
-            let product = try dot(
+            return try dot(
                 other, DotDimensions(leftContracting: [0], rightContracting: [contracted]),
                 accumulation: accumulation, result: result)
-            return product
         }
         let batch = try DataRules.broadcast(
             Shape(Array(shape.dimensions.dropLast(2))), Shape(Array(other.shape.dimensions.dropLast(2))))

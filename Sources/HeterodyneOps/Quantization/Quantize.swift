@@ -142,7 +142,7 @@ public struct Quantize: Composite {
         let computeType: ScalarType = wide ? .float64 : .float32
         let scale = try grid.spread(operands[1].convert(computeType), over: x.shape)
         var y = try x.convert(computeType) / scale
-        if scalarType.isInteger { y = try y.roundHalfToEven() }
+        if scalarType.isInteger { y = try y.roundEven() }
         if grid.hasZeroPoint { y = try y + grid.spread(operands[2].convert(computeType), over: x.shape) }
         if scalarType.isFloatingPoint {
             let largest: Double = scalarType == .float8e4m3fn ? 448 : 57344
@@ -222,18 +222,6 @@ extension DataRules {
 }
 
 extension Term {
-    /// Floats rounded to the nearest integer, halves to the even one.
-    func roundHalfToEven() throws(GraphError) -> Term {
-        let down = try floor()
-        let rest = try self - down
-        let up = try down + 1
-        let odd = try (down - (down * 0.5).floor() * 2).compare(.notEqual, 0)
-        let tie = try odd.select(up, down)
-        let above = try rest.compare(.greater, 0.5).select(up, tie)
-        // Infinities have no rest: every comparison is false and the tie gives the infinity back.
-        return try rest.compare(.less, 0.5).select(down, above)
-    }
-
     /// `saturate(round(x / scale) + zeroPoint)`; see `Quantize`.
     public func quantize(
         to scalarType: ScalarType, scale: Term, zeroPoint: Term? = nil, axis: Int = 0, blockSize: Int = 0
@@ -263,7 +251,7 @@ extension Term {
         let high = try x.reduce(.maximum, all).maximum(zero)
         let width = try (high - low) / 255
         let scale = try width.compare(.equal, zero).select(zero.like(1), width)
-        let zeroPoint = try (zero - low / scale).roundHalfToEven().convert(.uint8)
+        let zeroPoint = try (zero - low / scale).roundEven().convert(.uint8)
         return (try x.quantize(to: .uint8, scale: scale, zeroPoint: zeroPoint), scale, zeroPoint)
     }
 }

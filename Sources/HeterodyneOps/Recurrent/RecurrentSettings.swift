@@ -56,18 +56,17 @@ public enum RecurrentActivation: String, Sendable, Hashable, CaseIterable {
 
     func apply(_ x: Term, alpha: Double, beta: Double) throws(GraphError) -> Term {
         switch self {
-        case .sigmoid: return try 1 / (x.negate().exp() + 1)
+        case .sigmoid: return try x.sigmoid()
         case .tanh: return try x.tanh()
-        case .relu: return try x.maximum(x.like(0))
+        case .relu: return try x.relu()
         case .affine: return try x * alpha + beta
-        case .leakyRelu: return try x.compare(.less, 0).select(x * alpha, x)
+        case .leakyRelu: return try x.leakyRelu(alpha: alpha)
         case .thresholdedRelu: return try x.compare(.greater, alpha).select(x, x.like(0))
         case .scaledTanh: return try (x * beta).tanh() * alpha
         case .hardSigmoid: return try (x * alpha + beta).maximum(x.like(0)).minimum(x.like(1))
-        case .elu: return try x.compare(.less, 0).select((x.exp() - 1) * alpha, x)
-        case .softsign: return try x / (x.abs() + 1)
-        // max(x, 0) + log(1 + exp(-|x|)) neither overflows nor loses the large side.
-        case .softplus: return try x.maximum(x.like(0)) + (x.abs().negate().exp() + 1).log()
+        case .elu: return try x.elu(alpha: alpha)
+        case .softsign: return try x.softsign()
+        case .softplus: return try x.softplus()
         }
     }
 }

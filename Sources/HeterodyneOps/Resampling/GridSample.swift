@@ -126,7 +126,7 @@ public struct GridSample: Composite {
         var v =
             alignCorners
             ? try (coordinate + 1) / 2 * (n - 1) : try ((coordinate + 1) * n - 1) / 2
-        if mode == .nearest { v = try v.roundHalfToEven() }
+        if mode == .nearest { v = try v.roundEven() }
         let (low, high) = alignCorners ? (0, n - 1) : (-0.5, n - 0.5)
         switch padding {
         case .zeros: break
