@@ -105,4 +105,43 @@ struct DataHostileTests {
             try run(item.composite, item.operands.map { $0.with(shape) })
         }
     }
+
+    /// The same numbers on every run (Vigna's SplitMix64).
+    private struct Numbers: RandomNumberGenerator {
+        var state: UInt64 = 1
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+            return z ^ (z >> 31)
+        }
+    }
+
+    @Test("several attributes and operands at once", arguments: DataCases.all)
+    func combinations(_ item: DataCase) throws {
+        var numbers = Numbers()
+        for _ in 0..<300 {
+            var attributes = item.composite.attributes
+            for entry in attributes.entries where Bool.random(using: &numbers) {
+                if let value = Self.variants(entry.value).randomElement(using: &numbers) {
+                    attributes.set(entry.name, value)
+                }
+            }
+            guard let composite = try? CompositeRegistry.standard.make(item.composite.name, attributes) else {
+                continue
+            }
+            var operands = item.operands
+            for i in operands.indices where UInt8.random(in: 0..<4, using: &numbers) == 0 {
+                if let shape = Self.shapes.randomElement(using: &numbers) { operands[i].shape = shape }
+            }
+            if let scalarType = ScalarType.allCases.randomElement(using: &numbers), Bool.random(using: &numbers) {
+                for i in operands.indices where operands[i].scalarType == item.operands[0].scalarType {
+                    operands[i].scalarType = scalarType
+                }
+            }
+            try run(composite, operands)
+        }
+    }
 }
