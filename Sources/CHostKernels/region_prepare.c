@@ -235,6 +235,11 @@ static void choose_tile(hk_region *r, int64_t bytes) {
     int64_t tile = HK_TILE_TARGET / hk_max64(bytes, 1);
     tile = hk_min64(hk_max64(tile, HK_TILE_MIN), HK_TILE_MAX);
     if (tile > 64) tile = tile / 64 * 64;
+    if (r->count == 0) {
+        r->tile = 64;
+        r->tiles_per_row = 1;
+        return;
+    }
     if (r->rank == 1 || r->inner * 2 > tile) {
         const int64_t per_row = (r->inner + tile - 1) / tile;
         r->tile = hk_min64(hk_split(r->inner, per_row, 64), tile);
