@@ -121,7 +121,7 @@ static void attention_task(void *context, int64_t task, int thread) {
             if (columns < nr) memset(panel, 0, (size_t)(nr * d->depth) * sizeof(float));
             kern->transpose4((uint32_t *)(void *)panel, nr,
                              (const uint32_t *)(const void *)(keys + (key + n) * d->k_strides[2]), d->k_strides[2],
-                             columns, d->depth);
+                             columns, d->depth, 0);
             product(kern, rows, d->depth, q, q_stride, panel, scores + n, s_stride, 0);
         }
         if (masked) apply_mask(j, scores, s_stride, b, h, query, rows, key, count);

@@ -19,6 +19,8 @@ typedef struct {
     char *dst;
     int64_t lines, lines_per_chunk; ///< lines: product of all dimensions but the last (or the last two)
     int64_t line_part, parts;       ///< a long line is cut into parts
+    int stream;                     ///< larger than the caches
+    int64_t strip;                  ///< rows of the source that a task of a transpose takes
     int across;                     ///< the dimension that is contiguous in the source of a transpose, or -1
 } copy_plan;
 
@@ -61,7 +63,9 @@ static void transpose_block(const copy_plan *p, char *dst, int64_t ds, const cha
     switch (p->size) {
     case 1: TRANSPOSE(uint8_t) break;
     case 2: TRANSPOSE(u16) break;
-    case 4: p->kernels->transpose4((uint32_t *)(void *)dst, ds, (const uint32_t *)(const void *)src, ss, rows, cols); break;
+    case 4:
+        p->kernels->transpose4((uint32_t *)(void *)dst, ds, (const uint32_t *)(const void *)src, ss, rows, cols, p->stream);
+        break;
     case 8: TRANSPOSE(u64) break;
     default: TRANSPOSE(u128) break;
     }
@@ -90,11 +94,13 @@ static void copy_chunk(void *context, int64_t chunk, int thread) {
                       p->src + (src + start * p->src_strides[last]) * size, p->src_strides[last], n);
             continue;
         }
-        const int64_t ss = p->src_strides[last], ds = p->dst_strides[p->across];
-        const int64_t j = part * BLOCK, cols = hk_min64(BLOCK, p->dims[p->across] - j);
-        for (int64_t i = 0; i < p->dims[last]; i += BLOCK)
-            transpose_block(p, p->dst + (dst + j * ds + i) * size, ds, p->src + (src + i * ss + j) * size, ss,
-                            hk_min64(BLOCK, p->dims[last] - i), cols);
+        // strips of rows of the source: it is read in sequence
+        const int64_t ss = p->src_strides[last], ds = p->dst_strides[p->across], all = p->dims[p->across];
+        const int64_t i = part * p->strip, rows = hk_min64(p->strip, p->dims[last] - i);
+        const int64_t width = p->stream ? all : BLOCK;
+        for (int64_t j = 0; j < all; j += width)
+            transpose_block(p, p->dst + (dst + j * ds + i) * size, ds, p->src + (src + i * ss + j) * size, ss, rows,
+                            hk_min64(width, all - j));
     }
 }
 
@@ -146,10 +152,12 @@ int hk_copy_strided(size_t size, int rank, const int64_t *dims, const void *src,
     if (p.dst_strides[last] == 1 && p.src_strides[last] != 1 && p.src_strides[last] != 0 && p.dims[last] >= 4)
         for (int d = 0; d < last; d++)
             if (p.src_strides[d] == 1 && p.dims[d] >= 4) p.across = d;
+    p.stream = size == 4 && count * (int64_t)size >= STREAM_BYTES;
     p.lines = count / p.dims[last];
     if (p.across >= 0) {
         p.lines /= p.dims[p.across];
-        p.parts = (p.dims[p.across] + BLOCK - 1) / BLOCK;
+        p.strip = p.stream ? BLOCK / 2 : BLOCK; // measured
+        p.parts = (p.dims[last] + p.strip - 1) / p.strip;
     } else {
         p.line_part = hk_min64(p.dims[last], 32768);
         p.parts = (p.dims[last] + p.line_part - 1) / p.line_part;

@@ -28,7 +28,8 @@ static void pack_panel(const hk_kernels *kern, uint8_t type, const char *b, int6
             else memcpy(out + p * nr, row, (size_t)columns * sizeof(float));
         }
     } else if (row_stride == 1 && narrow < 0) {
-        kern->transpose4((uint32_t *)(void *)out, nr, (const uint32_t *)(const void *)b, column_stride, columns, depth);
+        kern->transpose4((uint32_t *)(void *)out, nr, (const uint32_t *)(const void *)b, column_stride, columns, depth,
+                         0);
     } else if (row_stride == 1) {
         float line[DEPTH];
         for (int64_t j = 0; j < columns; j++)

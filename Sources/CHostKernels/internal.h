@@ -40,7 +40,7 @@ typedef struct {
     // movement
     void (*stream_copy)(void *dst, const void *src, size_t bytes);
     void (*transpose4)(uint32_t *dst, int64_t dst_stride, const uint32_t *src, int64_t src_stride, int64_t rows,
-                       int64_t cols);
+                       int64_t cols, int stream);
     // matrix products
     int64_t gemm_mr, gemm_nr;
     void (*gemm_tile)(int64_t m, int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc,

@@ -65,8 +65,9 @@ typedef uint32_t vt_unaligned __attribute__((vector_size(VB), aligned(4), may_al
 #define HK_HIGH_1 1, 5, 3, 7
 #endif
 
-/// An FW x FW block.
-HK_INLINE void transpose_block(uint32_t *dst, int64_t dst_stride, const uint32_t *src, int64_t src_stride) {
+/// An FW x FW block. With `stream`, rows of the destination are whole cache lines that bypass the caches.
+HK_INLINE void transpose_block(uint32_t *dst, int64_t dst_stride, const uint32_t *src, int64_t src_stride,
+                               const int stream) {
     vt r[FW];
     _Pragma("clang loop unroll(full)") for (int i = 0; i < FW; i++)
         r[i] = *(const vt_unaligned *)(src + i * src_stride);
@@ -78,16 +79,40 @@ HK_INLINE void transpose_block(uint32_t *dst, int64_t dst_stride, const uint32_t
 #endif
     HK_STAGE(2, HK_LOW_2, HK_HIGH_2)
     HK_STAGE(1, HK_LOW_1, HK_HIGH_1)
+#if HK_LEVEL == 2
+    if (stream) {
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < FW; i++)
+            _mm512_stream_si512((__m512i *)(void *)(dst + i * dst_stride), (__m512i)r[i]);
+        return;
+    }
+#else
+    (void)stream;
+#endif
     _Pragma("clang loop unroll(full)") for (int i = 0; i < FW; i++) *(vt_unaligned *)(dst + i * dst_stride) = r[i];
 }
 
-/// dst[j * dst_stride + i] = src[i * src_stride + j], i < rows, j < cols; meant for blocks that fit the L1 cache.
+/// dst[j * dst_stride + i] = src[i * src_stride + j], i < rows, j < cols; meant for blocks that fit the L1 cache,
+/// or, with `stream`, for strips of a few dozen rows. `stream` asks for stores that bypass the caches, where the alignment allows it.
 static void transpose4(uint32_t *dst, int64_t dst_stride, const uint32_t *src, int64_t src_stride, int64_t rows,
-                       int64_t cols) {
+                       int64_t cols, int stream) {
     const int64_t whole_rows = rows / FW * FW, whole_cols = cols / FW * FW;
-    for (int64_t j = 0; j < whole_cols; j += FW)
-        for (int64_t i = 0; i < whole_rows; i += FW)
-            transpose_block(dst + j * dst_stride + i, dst_stride, src + i * src_stride + j, src_stride);
+#if HK_LEVEL == 2
+    if (stream && ((uintptr_t)dst & 63) == 0 && dst_stride % 16 == 0) {
+        // 64 columns at a time: neighbouring lines of one destination row are written soon after one another
+        for (int64_t j0 = 0; j0 < whole_cols; j0 += 64)
+            for (int64_t i = 0; i < whole_rows; i += FW)
+                for (int64_t j = j0; j < j0 + 64 && j < whole_cols; j += FW)
+                    transpose_block(dst + j * dst_stride + i, dst_stride, src + i * src_stride + j, src_stride, 1);
+        _mm_sfence();
+    } else
+#else
+    (void)stream;
+#endif
+    {
+        for (int64_t j = 0; j < whole_cols; j += FW)
+            for (int64_t i = 0; i < whole_rows; i += FW)
+                transpose_block(dst + j * dst_stride + i, dst_stride, src + i * src_stride + j, src_stride, 0);
+    }
     for (int64_t j = 0; j < cols; j++)
         for (int64_t i = j < whole_cols ? whole_rows : 0; i < rows; i++)
             dst[j * dst_stride + i] = src[i * src_stride + j];
