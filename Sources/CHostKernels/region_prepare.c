@@ -234,6 +234,8 @@ static int64_t allocate_registers(hk_region *r, const hk_instr *code, int instr_
 static void choose_tile(hk_region *r, int64_t bytes) {
     int64_t tile = HK_TILE_TARGET / hk_max64(bytes, 1);
     tile = hk_min64(hk_max64(tile, HK_TILE_MIN), HK_TILE_MAX);
+    // Shorter tiles let the next one's input arrive while this one is computed (see region_chunk).
+    if (r->stream) tile = hk_min64(tile, 512);
     if (tile > 64) tile = tile / 64 * 64;
     if (r->count == 0) {
         r->tile = 64;

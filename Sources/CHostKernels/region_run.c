@@ -176,6 +176,10 @@ static void region_chunk(void *context, int64_t chunk, int thread) {
             if (o->kind == HK_IN_SPLAT || o->kind == HK_IN_PERIODIC) continue;
             if (o->in_place && o->kind == HK_IN_LINEAR) {
                 pointers[i] = (char *)run->bases[i] + (row * r->inner + start) * o->element_size;
+                if (r->stream && t + 1 < r->tiles) {
+                    const char *next = (const char *)pointers[i] + n * o->element_size;
+                    for (int64_t at = 0; at < n * o->element_size; at += 64) __builtin_prefetch(next + at, 0, 2);
+                }
             } else if (o->in_place) {
                 row_cursor cursor;
                 cursor_at(r, o, row, &cursor);

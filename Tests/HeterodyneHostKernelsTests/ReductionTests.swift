@@ -58,7 +58,7 @@ extension HostKernels {
             for kind in (type == .bool ? HK_REDUCE_MAX : HK_REDUCE_SUM)...HK_REDUCE_OR {
                 for round in 0..<12 {
                     let rank = Int(random.next() % 4)
-                    let dims = (0..<rank).map { _ in [0, 1, 2, 5, 19, 70][Int(random.next() % 6)] }
+                    let dims = (0..<rank).map { _ in [0, 1, 2, 5, 19, 70][Int(random.next() % (rank > 2 ? 5 : 6))] }
                     let reduced = dims.map { _ in random.next() & 1 == 0 }
                     let strides = round % 3 == 0 ? Array(rowMajor(dims.reversed()).reversed()) : rowMajor(dims)
                     let x = Storage(type, (0..<dims.reduce(1, *)).map { _ in random.bits(type) })
@@ -85,8 +85,8 @@ extension HostKernels {
         func floats(type: Scalar, level: Int) {
             var random = Random(Int(type.code))
             let shapes: [([Int], [Bool])] = [
-                ([1], [true]), ([9], [true]), ([511], [true]), ([513], [true]), ([1025], [true]), ([40000], [true]),
-                ([7, 300], [false, true]), ([300, 7], [true, false]), ([1000, 130], [true, false]),
+                ([1], [true]), ([9], [true]), ([511], [true]), ([513], [true]), ([1025], [true]), ([9000], [true]),
+                ([7, 300], [false, true]), ([300, 7], [true, false]), ([300, 130], [true, false]),
                 ([5, 6, 7], [true, false, true]), ([4, 300, 9], [false, true, false]), ([200_003], [true]),
                 ([70_000, 3], [true, false]), ([3, 70_000], [false, true]),
             ]
