@@ -79,7 +79,10 @@ public struct OpenBLASBackend: Backend {
     /// Lowers the graph to a flat list of steps.
     public func compile(_ unit: CompilationUnit, for device: String) throws(BackendError) -> any Executable {
         try check(device)
-        return try HostProgram(unit, options: HostProgramOptions(blas: try library().blas, device: device))
+        let library = try library()
+        let options = HostProgramOptions(
+            blas: library.blas, prefersOwnProducts: library.isNarrowerThanHost, device: device)
+        return try HostProgram(unit, options: options)
     }
 
     /// Every primitive is native; composites are where a kernel takes their types and shapes.

@@ -28,6 +28,22 @@ struct OpenBLASLibrary: Sendable {
         return words.count > 1 && words[0] == "OpenBLAS" ? String(words[1]) : configuration
     }
 
+    /// Whether the library's kernels use a narrower instruction set than the host kernels, as they do where the library
+    /// does not know the processor or the user chose other kernels.
+    var isNarrowerThanHost: Bool {
+        #if arch(x86_64)
+        let level =
+            switch core.lowercased() {
+            case "skylakex", "cooperlake", "sapphirerapids": 2
+            case "haswell", "zen", "excavator": 1
+            default: 0
+            }
+        return level < HostMachine.level
+        #else
+        return false
+        #endif
+    }
+
     /// The names that are tried, in order, unless the environment variable `HETERODYNE_OPENBLAS_LIBRARY` gives one.
     static var names: [String] {
         if let name = environment("HETERODYNE_OPENBLAS_LIBRARY"), !name.isEmpty { return [name] }

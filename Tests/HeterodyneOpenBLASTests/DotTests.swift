@@ -176,3 +176,43 @@ struct DotTests {
         }
     }
 }
+
+/// Constant matrices, which are packed at compile time.
+@Suite(.enabled(if: DeviceRunner.isAvailable, "OpenBLAS is not installed"))
+struct ConstantMatrixTests {
+    @Test(arguments: [ScalarType.float32, .float16, .bfloat16, .float64]) func constants(type: ScalarType) throws {
+        var generator = SeededGenerator(17)
+        for (shape, n) in [([5, 64], 48), ([2, 33, 40], 130), ([128, 96], 257), ([1, 50], 30), ([600, 20], 17)] {
+            let k = shape[shape.count - 1]
+            let x = try DeviceRunner.random(TensorType(type, shape), &generator, -1...1)
+            let w = try DeviceRunner.random(TensorType(type, [k, n]), &generator, -1...1)
+            let transposed = try DeviceRunner.random(TensorType(type, [n, k]), &generator, -1...1)
+            let dimensions = DotDimensions(leftContracting: [shape.count - 1], rightContracting: [0])
+            let flipped = DotDimensions(leftContracting: [shape.count - 1], rightContracting: [1])
+            let graph = try GraphBuilder.graph([x.type]) { builder, t in
+                [try t[0].dot(builder.constant(w), dimensions)]
+            }
+            try DeviceRunner.check(
+                graph, [x], DotTests.bound(x, w, dimensions, type.accumulationType, type), "constant \(shape)")
+            let other = try GraphBuilder.graph([x.type]) { builder, t in
+                [try t[0].dot(builder.constant(transposed), flipped)]
+            }
+            try DeviceRunner.check(
+                other, [x], DotTests.bound(x, transposed, flipped, type.accumulationType, type), "constant, transposed")
+        }
+    }
+
+    @Test func leftOperandsInAnyLayout() throws {
+        var generator = SeededGenerator(18)
+        let x = try DeviceRunner.random(TensorType(.float32, [40, 33]), &generator, -1...1)
+        let w = try DeviceRunner.random(TensorType(.float32, [40, 50]), &generator, -1...1)
+        let dimensions = DotDimensions(leftContracting: [0], rightContracting: [0])
+        let graph = try GraphBuilder.graph([x.type]) { builder, t in [try t[0].dot(builder.constant(w), dimensions)] }
+        try DeviceRunner.check(graph, [x], DotTests.bound(x, w, dimensions, .float32, .float32), "transposed left")
+        let constantLeft = try GraphBuilder.graph([w.type]) { builder, t in
+            [try builder.constant(x).dot(t[0], dimensions)]
+        }
+        try DeviceRunner.check(
+            constantLeft, [w], DotTests.bound(x, w, dimensions, .float32, .float32), "constant left")
+    }
+}

@@ -31,7 +31,9 @@ extension Lowering {
     ) throws(BackendError) -> StridedView {
         let computeType: ScalarType = left.type == .float64 || accumulation == .float64 ? .float64 : .float32
         let a = try converted(left, to: computeType)
-        let b = try converted(right, to: computeType)
+        // Packing reads narrow floats as they are.
+        let b =
+            computeType == .float32 && packs(right, shape) ? right : try converted(right, to: computeType)
         let result = newResult(shape.resultExtents, computeType)
         try emitProduct(a, b, shape, result, nil)
         // A narrower accumulation type rounds the sum before the result type does.

@@ -10,8 +10,11 @@ extension Lowering {
     func emitProduct(
         _ a: StridedView, _ b: StridedView, _ shape: ProductShape, _ result: StridedView, _ epilogue: ProductEpilogue?
     ) throws(BackendError) {
-        let left = matrix(a, shape.leftBatch, shape.leftFree, shape.leftContracting)
-        let right = matrix(b, shape.rightBatch, shape.rightContracting, shape.rightFree)
+        let isPacked = packs(b, shape)
+        let left = matrix(a, shape.leftBatch, shape.leftFree, shape.leftContracting, asItIs: isPacked)
+        let right =
+            MatrixOperand(b, batch: shape.rightBatch, rows: shape.rightContracting, columns: shape.rightFree)
+            ?? matrix(b, shape.rightBatch, shape.rightContracting, shape.rightFree)
         guard var left, let right else {
             throw BackendError(.compilationFailed, "dot could not be brought into matrix form")
         }
@@ -51,9 +54,11 @@ extension Lowering {
             batchRank: extents.count, batchExtents: store.array(extents), leftBatch: store.array(strides[0]),
             rightBatch: store.array(strides[1]), resultBatch: store.array(strides[2]), batchCount: batchCount,
             tiling: tiling(m: m, n: shape.n, k: shape.k, batch: batchCount), isDouble: result.type == .float64,
-            sgemm: options.blas?.sgemm, dgemm: options.blas?.dgemm, packed: nil, epilogue: nil)
+            sgemm: options.blas?.sgemm, dgemm: options.blas?.dgemm,
+            prefersOwn: !left.isTransposed && (options.prefersOwnProducts || m <= Self.ownRowLimit), packed: nil,
+            epilogue: nil)
+        if isPacked, batchCount == 1 { payload.packed = try packedBlocks(b, shape, payload.tiling) }
         var arguments = [argument(left.view), argument(right.view), argument(result)]
-        packConstant(&payload, right, shape, &arguments)
         var writes = [result]
         if let epilogue {
             let batch = (extents.isEmpty && !shape.batchExtents.isEmpty) ? [] : shape.resultBatch
@@ -71,9 +76,11 @@ extension Lowering {
     }
 
     /// `view` as matrices, copied where its strides do not allow that.
-    private func matrix(_ view: StridedView, _ batch: [Int], _ rows: [Int], _ columns: [Int]) -> MatrixOperand? {
+    private func matrix(
+        _ view: StridedView, _ batch: [Int], _ rows: [Int], _ columns: [Int], asItIs: Bool = false
+    ) -> MatrixOperand? {
         if view.splatBits == nil, let operand = MatrixOperand(view, batch: batch, rows: rows, columns: columns),
-            options.blas != nil || !operand.isTransposed
+            !operand.isTransposed || (options.blas != nil && !asItIs)
         {
             return operand
         }
@@ -144,11 +151,6 @@ extension Lowering {
         tiling.chunkCount = batch * tiling.rowTiles * tiling.columnTiles
         return tiling
     }
-
-    /// Packs a constant right operand for the packed product, where that is asked for.
-    private func packConstant(
-        _ payload: inout ProductPayload, _ right: MatrixOperand, _ shape: ProductShape, _ arguments: inout [Argument]
-    ) {}
 
     /// The regions that finish the four kinds of tile (inner, last row, last column, corner).
     private func epiloguePayload(

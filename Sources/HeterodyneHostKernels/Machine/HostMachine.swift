@@ -85,6 +85,9 @@ public enum HostMachine {
         }
     }
 
+    /// The instruction set that the kernels use: 0 baseline, 1 AVX2 with FMA, 2 AVX-512.
+    public static var level: Int { Int(hk_cpu_level()) }
+
     /// The best instruction set of the processor: 0 baseline, 1 AVX2 with FMA, 2 AVX-512.
     public static var supportedLevel: Int { Int(hk_cpu_level_supported()) }
 

@@ -39,12 +39,19 @@ public struct HostProgramOptions: Sendable {
     /// Whether constant float32 matrices are packed once, at compile time, into the form that the packed product
     /// reads, in place of the library's product.
     public var packsConstantMatrices: Bool
+    /// Whether the kernels' own float32 product is taken in place of the library's, because they use a wider
+    /// instruction set.
+    public var prefersOwnProducts: Bool
     /// Identifier of the device, for errors.
     public var device: String
 
     /// Options.
-    public init(blas: HostBLAS? = nil, packsConstantMatrices: Bool = true, device: String = "host") {
+    public init(
+        blas: HostBLAS? = nil, packsConstantMatrices: Bool = true, prefersOwnProducts: Bool = false,
+        device: String = "host"
+    ) {
         self.blas = blas
+        self.prefersOwnProducts = prefersOwnProducts
         self.packsConstantMatrices = packsConstantMatrices
         self.device = device
     }

@@ -48,11 +48,6 @@ struct ProductPayload: BitwiseCopyable {
         }
     }
 
-    /// A right operand packed in blocks of columns.
-    struct Packed: BitwiseCopyable {
-        var blocks: UnsafePointer<UnsafeMutableRawPointer>
-    }
-
     var m: Int
     var n: Int
     var k: Int
@@ -68,6 +63,8 @@ struct ProductPayload: BitwiseCopyable {
     var isDouble: Bool
     var sgemm: HostBLAS.SGEMM?
     var dgemm: HostBLAS.DGEMM?
+    /// Whether the kernels' own float32 product is taken in place of the library's.
+    var prefersOwn: Bool
     /// One packed block per column of tiles; nil where the right operand is read as it is.
     var packed: UnsafePointer<UnsafeMutableRawPointer>?
     var epilogue: UnsafePointer<EpiloguePayload>?
@@ -161,7 +158,7 @@ private func multiplySingle(
             Int64(m), Int64(n), Int64(k), a, Int64(left.leadingDimension), packed[columnTile], c, Int64(p.pointee.n),
             nil, nil)
     }
-    guard let sgemm = p.pointee.sgemm else {
+    guard let sgemm = p.pointee.sgemm, !p.pointee.prefersOwn else {
         return hk_sgemm(
             Int64(m), Int64(n), Int64(k), a, Int64(left.leadingDimension), UInt8(HK_F32), b, Int64(right.rowStride),
             Int64(right.columnStride), c, Int64(p.pointee.n), nil, nil)
