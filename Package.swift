@@ -68,7 +68,8 @@ let package = Package(
         // Files, the user's API, conformance.
         module("HeterodyneWeights", ["HeterodyneGraph"]),
         module(
-            "HeterodyneConformance", ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneRuntime"]),
+            "HeterodyneConformance",
+            ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime"]),
         module(
             "Heterodyne",
             [

@@ -1,0 +1,201 @@
+// Heterodyne: a graph that computes, in float64, what another graph computes and how far off a device may be.
+// SPDX-License-Identifier: Apache-2.0
+
+public import HeterodyneBackend
+public import HeterodyneGraph
+
+/// Rewrites a graph into one that computes its results in float64 together with bounds on the error of a device.
+///
+/// This is running error analysis (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.3) written as a
+/// graph: each step adds the rounding that the device's limits allow to what the step makes of its operands' errors.
+/// A `dot` or sum of k terms adds `2 k u Σ|x||y|`, u the unit roundoff of the accumulation type, whatever the order.
+/// Choices that an error could turn are in doubt, and what they choose is bounded by the distance of the choices.
+/// Composites are decomposed. Predicates of `while` are taken as certain.
+public struct ErrorPropagation {
+    let limits: ErrorLimits
+    /// Whether the device runs an elementwise composite by itself and so answers for its error as a whole.
+    let isClaimed: (NodeSignature) -> Bool
+    var depth = 0
+
+    /// Deepest nesting of regions and decompositions.
+    static let maximumDepth = 64
+
+    /// A rewriter for a device of the given limits; `isClaimed` says which composites it runs by itself.
+    public init(limits: ErrorLimits, isClaimed: @escaping (NodeSignature) -> Bool = { _ in false }) {
+        self.limits = limits
+        self.isClaimed = isClaimed
+    }
+
+    /// A graph with the inputs of `graph` and, for output i of it, the outputs `value<i>` (float64 for floats, else of
+    /// the output's type) and `margin<i>` (float64 error bounds for floats, else bool, whether the element is in doubt).
+    /// Without margins only the values. Throws what building throws, and `malformedGraph` for nesting deeper than 64.
+    public func rewriting(_ graph: Graph, withMargins: Bool = true) throws(GraphError) -> Graph {
+        let builder = GraphBuilder()
+        var arguments: [Tracked] = []
+        for (name, type) in zip(graph.inputNames, graph.inputTypes) {
+            let input = try builder.input(name, type)
+            arguments.append(try argument(input))
+        }
+        let results = try results(of: graph, arguments, in: builder)
+        for (index, result) in results.enumerated() {
+            try builder.output("value\(index)", result.value)
+            if withMargins { try builder.output("margin\(index)", try result.margin()) }
+        }
+        return try builder.build()
+    }
+
+    /// An input: exact, unless the device may take subnormal numbers as zero.
+    private func argument(_ input: Term) throws(GraphError) -> Tracked {
+        guard let format = FloatFormat(input.scalarType) else { return Tracked(input.type, input) }
+        let value = try input.convert(.float64)
+        guard limits.allowsFlushing else { return Tracked(input.type, value) }
+        let isSubnormal = try value.abs().compare(.less, format.smallestNormal).and(value.compare(.notEqual, 0))
+        return Tracked(
+            input.type, value, error: try isSubnormal.select(value.like(format.smallestNormal), value.like(0)))
+    }
+
+    /// The outputs of `graph` on `arguments`, built in `builder`.
+    func results(
+        of graph: Graph, _ arguments: [Tracked], in builder: GraphBuilder
+    ) throws(GraphError) -> [Tracked] {
+        guard depth <= Self.maximumDepth else {
+            throw GraphError(.malformedGraph, "regions and decompositions are nested deeper than \(Self.maximumDepth)")
+        }
+        var values: [[Tracked]] = []
+        values.reserveCapacity(graph.nodes.count)
+        for node in graph.nodes {
+            let operands = node.operands.map { values[Int($0.node)][Int($0.result)] }
+            switch node.operation {
+            case .parameter(let index, _, _): values.append([arguments[index]])
+            case .composite(let composite):
+                values.append(try composed(composite, NodeSignature(node, in: graph), operands, in: builder))
+            case .primitive(let primitive):
+                values.append(try propagate(primitive, operands, node.resultTypes, in: builder))
+            }
+        }
+        return graph.outputs.map { values[Int($0.value.node)][Int($0.value.result)] }
+    }
+
+    private var deeper: ErrorPropagation {
+        var copy = self
+        copy.depth += 1
+        return copy
+    }
+
+    private func composed(
+        _ composite: any Composite, _ signature: NodeSignature, _ operands: [Tracked], in builder: GraphBuilder
+    ) throws(GraphError) -> [Tracked] {
+        let definition = try GraphBuilder.region(signature.operandTypes) { inner, terms throws(GraphError) in
+            try composite.decompose(terms, in: inner)
+        }
+        var results = try deeper.results(of: definition, operands, in: builder)
+        guard isClaimed(signature) else { return results }
+        // A claimed composite may go another way than its decomposition: it gets the device's limit for it, and at
+        // least as much as the decomposition would.
+        for (index, result) in results.enumerated() where result.isFloat {
+            let own = try rounding(result.value, limits.maximumULP(composite: composite.name), result.type.scalarType)
+            results[index].error = try sum(result.error, own)
+        }
+        return results
+    }
+
+    /// A region over values and margins: inputs and outputs twice as many, in pairs.
+    private func region(_ region: Graph, onlyValues: Bool = false) throws(GraphError) -> Graph {
+        var inputs: [TensorType] = []
+        for type in region.inputTypes {
+            let isFloat = type.scalarType.isFloatingPoint
+            inputs += [isFloat ? type.with(.float64) : type, type.with(isFloat ? .float64 : .bool)]
+        }
+        return try GraphBuilder.region(inputs) { builder, terms throws(GraphError) in
+            var arguments: [Tracked] = []
+            for (index, type) in region.inputTypes.enumerated() {
+                arguments.append(Self.paired(type, terms[2 * index], terms[2 * index + 1]))
+            }
+            var outputs: [Term] = []
+            for result in try deeper.results(of: region, arguments, in: builder) {
+                outputs.append(result.value)
+                if !onlyValues { outputs.append(try result.margin()) }
+            }
+            return outputs
+        }
+    }
+
+    private static func paired(_ type: TensorType, _ value: Term, _ margin: Term) -> Tracked {
+        type.scalarType.isFloatingPoint
+            ? Tracked(type, value, error: margin) : Tracked(type, value, doubt: margin)
+    }
+
+    private static func pairs(_ operands: [Tracked]) throws(GraphError) -> [Term] {
+        var terms: [Term] = []
+        for operand in operands { terms += [operand.value, try operand.margin()] }
+        return terms
+    }
+
+    private static func unpaired(_ types: [TensorType], _ terms: [Term]) -> [Tracked] {
+        types.enumerated().map { paired($1, terms[2 * $0], terms[2 * $0 + 1]) }
+    }
+
+    private func propagate(
+        _ primitive: Primitive, _ operands: [Tracked], _ types: [TensorType], in builder: GraphBuilder
+    ) throws(GraphError) -> [Tracked] {
+        switch primitive {
+        case .conditional(let then, let otherwise):
+            let arguments = Array(operands.dropFirst())
+            let terms = try builder.conditional(
+                operands[0].value, Self.pairs(arguments), then: region(then), otherwise: region(otherwise))
+            var results = Self.unpaired(types, terms)
+            if let doubt = operands[0].doubt {
+                for index in results.indices { results[index] = try spoiled(results[index], where: doubt) }
+            }
+            return results
+        case .loop(let condition, let body):
+            let terms = try builder.loop(
+                Self.pairs(operands), condition: region(condition, onlyValues: true), body: region(body))
+            return Self.unpaired(types, terms)
+        default:
+            return [try propagateOne(primitive, operands, types[0], in: builder)]
+        }
+    }
+
+    /// A result of which nothing is known where the bool scalar `doubt` holds.
+    func spoiled(_ result: Tracked, where doubt: Term) throws(GraphError) -> Tracked {
+        var copy = result
+        let everywhere = try doubt.broadcast(result.type.shape, dimensions: [])
+        if result.isFloat {
+            let error = try result.errorTerm()
+            copy.error = try everywhere.select(error.like(.infinity), error)
+        } else {
+            copy.doubt = try everywhere.or(result.doubtTerm())
+        }
+        return copy
+    }
+
+    /// The error of one rounding of `value` to `type`, of `ulp` units in the last place.
+    func rounding(_ value: Term, _ ulp: Double, _ type: ScalarType, canUnderflow: Bool = true) throws(GraphError) -> Term {
+        guard let format = FloatFormat(type) else { return try value.like(0) }
+        let size = try Tracked(value.type, value).finiteMagnitude()
+        var error = try size * (2 * ulp * format.unitRoundoff)
+        if canUnderflow { error = try error + max(ulp, 0.5) * format.smallestSubnormal }
+        if limits.allowsFlushing { error = try error + format.smallestNormal }
+        return error
+    }
+
+    /// The error of a result: `inherited` from the operands and a rounding; infinite where the device may overflow.
+    func finished(
+        _ value: Term, _ type: TensorType, inherited: Term?, ulp: Double, canUnderflow: Bool = true
+    ) throws(GraphError) -> Tracked {
+        guard let format = FloatFormat(type.scalarType) else { return Tracked(type, value) }
+        var error = try rounding(value, ulp, type.scalarType, canUnderflow: canUnderflow)
+        if let inherited {
+            // What is inherited is rounded too.
+            error = try error + inherited * (1 + 2 * ulp * format.unitRoundoff)
+        }
+        if type.scalarType != .float64 {
+            let size = try value.abs()
+            let isFinite = try size.compare(.less, .infinity)
+            let overflows = try (size + error).compare(.greater, format.largest).and(isFinite)
+            error = try overflows.select(error.like(.infinity), error)
+        }
+        return Tracked(type, value, error: error)
+    }
+}

@@ -1,0 +1,43 @@
+// Heterodyne: whether a device says that it runs a graph.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneBackend
+import HeterodyneGraph
+import HeterodyneRuntime
+
+/// Whether a device says that it runs a graph.
+struct SupportQuery {
+    let device: Device
+
+    /// The reason that the device gives for a node which it does not run, or nil where it runs them all. Composites that
+    /// it wants decomposed are asked about by their decompositions. Throws what decompositions throw.
+    func refusal(_ graph: Graph, depth: Int = 0) throws(GraphError) -> String? {
+        guard depth <= ErrorPropagation.maximumDepth else {
+            throw GraphError(.malformedGraph, "decompositions are nested too deeply")
+        }
+        for node in graph.nodes {
+            let signature = NodeSignature(node, in: graph)
+            switch device.backend.support(for: signature, on: device.id) {
+            case .unsupported(let reason): return "\(node.operation.name): \(reason)"
+            case .native, .afterLegalization: break
+            case .byDecomposition:
+                guard case .composite(let composite) = node.operation else {
+                    return "\(node.operation.name): a primitive has no decomposition"
+                }
+                let definition = try GraphBuilder.region(signature.operandTypes) { builder, terms throws(GraphError) in
+                    try composite.decompose(terms, in: builder)
+                }
+                if let reason = try refusal(definition, depth: depth + 1) { return "\(composite.name): \(reason)" }
+            }
+            for region in node.operation.regions {
+                if let reason = try refusal(region, depth: depth + 1) { return reason }
+            }
+        }
+        return nil
+    }
+
+    /// Whether the device runs a composite by itself.
+    func isClaimed(_ signature: NodeSignature) -> Bool {
+        device.backend.support(for: signature, on: device.id).isNative
+    }
+}

@@ -1,0 +1,43 @@
+// Heterodyne: the limits of the floating-point formats, for error bounds.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneGraph
+
+/// The numbers that error bounds in a floating-point format are made of.
+struct FloatFormat: Sendable {
+    /// Bits of the significand, the hidden one included.
+    let precision: Int
+    /// Exponent of the smallest normal number.
+    let minimumExponent: Int
+    /// The largest finite number.
+    let largest: Double
+
+    /// The format of `type`, or nil where it is no float.
+    init?(_ type: ScalarType) {
+        switch type {
+        case .float8e4m3fn: (precision, minimumExponent, largest) = (4, -6, 448)
+        case .float8e5m2: (precision, minimumExponent, largest) = (3, -14, 57344)
+        case .float16: (precision, minimumExponent, largest) = (11, -14, 65504)
+        case .bfloat16: (precision, minimumExponent, largest) = (8, -126, 0x1.FEp127)
+        case .float32: (precision, minimumExponent, largest) = (24, -126, 0x1.FFFFFEp127)
+        case .float64: (precision, minimumExponent, largest) = (53, -1022, .greatestFiniteMagnitude)
+        case .bool, .int4, .uint4, .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64: return nil
+        }
+    }
+
+    /// Half a unit in the last place of 1: the largest relative error of one rounding.
+    var unitRoundoff: Double { Self.power(-precision) }
+    /// The smallest normal number.
+    var smallestNormal: Double { Self.power(minimumExponent) }
+    /// The distance of subnormal numbers.
+    var smallestSubnormal: Double { Self.power(minimumExponent - precision + 1) }
+
+    /// The distance of numbers of the format around `value`; that of the largest binade for larger ones.
+    func unitInLastPlace(of value: Double) -> Double {
+        let magnitude = min(value.magnitude, largest)
+        let exponent = magnitude == 0 ? minimumExponent : max(Int(magnitude.exponent), minimumExponent)
+        return Self.power(exponent - precision + 1)
+    }
+
+    private static func power(_ exponent: Int) -> Double { Double(sign: .plus, exponent: exponent, significand: 1) }
+}
