@@ -16,7 +16,10 @@ enum CompositeCases {
         let range: ValueClass
         let isExact: Bool
 
-        init(_ composite: any ElementwiseComposite, _ name: String = "default", _ range: ValueClass = .range(-6, 6), exact: Bool = false) {
+        init(
+            _ composite: any ElementwiseComposite, _ name: String = "default", _ range: ValueClass = .range(-6, 6),
+            exact: Bool = false
+        ) {
             self.composite = composite
             self.name = name
             self.range = range
@@ -40,7 +43,8 @@ enum CompositeCases {
         Configuration(Relu(), exact: true), Configuration(LeakyRelu(alpha: 0.1), "alpha"), Configuration(Prelu()),
         Configuration(Clip(minimum: -1, maximum: 2), "both", exact: true),
         Configuration(Clip(minimum: 0), "minimum", exact: true), Configuration(HardSigmoid()),
-        Configuration(HardSwish()), Configuration(ThresholdedRelu(), exact: true), Configuration(Shrink(), exact: false),
+        Configuration(HardSwish()), Configuration(ThresholdedRelu(), exact: true),
+        Configuration(Shrink(), exact: false),
     ]
 
     private static var elementwise: [ConformanceCase] {

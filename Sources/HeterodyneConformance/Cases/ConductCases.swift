@@ -37,7 +37,8 @@ enum ConductCases {
                 if about.name.isEmpty || about.fingerprint.isEmpty { return "name or fingerprint is empty" }
                 if about.threads < 1 { return "\(about.threads) threads" }
                 if about.memoryByteCount < 1 { return "\(about.memoryByteCount) bytes of memory" }
-                return about.backend == device.backend.name ? nil : "backend '\(about.backend)' is '\(device.backend.name)'"
+                return about.backend == device.backend.name
+                    ? nil : "backend '\(about.backend)' is '\(device.backend.name)'"
             },
             ConformanceCase(conduct: "unknown-device") { device in
                 expecting([.deviceUnavailable], "capabilities of a device that is not there") {
@@ -52,7 +53,8 @@ enum ConductCases {
                     }
                     for (code, ulp) in numerics.maximumULP where ulp > (Numerics.floor.maximumULP[code] ?? 0.5) {
                         let floor = Numerics.floor.maximumULP[code] ?? 0.5
-                        return "\(code.name) is declared with \(ulp) units in the last place; at most \(floor) is allowed"
+                        return
+                            "\(code.name) is declared with \(ulp) units in the last place; at most \(floor) is allowed"
                     }
                     return numerics.propagatesNaN ? nil : "NaN is declared not to come out"
                 }
@@ -140,9 +142,10 @@ enum ConductCases {
                     let buffer = try device.backend.allocate(byteCount: 12, on: device.id)
                     return expecting([.invalidArgument], "binding 12 bytes to an input of 16") {
                         () throws(BackendError) in try invocation.bind(input: 0, to: buffer)
-                    } ?? expecting([.invalidArgument], "binding 12 bytes to an output of 16") {
-                        () throws(BackendError) in try invocation.bind(output: 0, to: buffer)
                     }
+                        ?? expecting([.invalidArgument], "binding 12 bytes to an output of 16") {
+                            () throws(BackendError) in try invocation.bind(output: 0, to: buffer)
+                        }
                 }
             },
             ConformanceCase(conduct: "bind-wrong-index") { device in
@@ -150,11 +153,13 @@ enum ConductCases {
                     let invocation = try executable(device).makeInvocation()
                     let buffer = try device.backend.allocate(byteCount: 16, on: device.id)
                     for index in [-1, 1, Int.max] {
-                        let problem = expecting([.invalidArgument], "binding input \(index) of 1") {
-                            () throws(BackendError) in try invocation.bind(input: index, to: buffer)
-                        } ?? expecting([.invalidArgument], "binding output \(index) of 1") {
-                            () throws(BackendError) in try invocation.bind(output: index, to: buffer)
-                        }
+                        let problem =
+                            expecting([.invalidArgument], "binding input \(index) of 1") {
+                                () throws(BackendError) in try invocation.bind(input: index, to: buffer)
+                            }
+                            ?? expecting([.invalidArgument], "binding output \(index) of 1") {
+                                () throws(BackendError) in try invocation.bind(output: index, to: buffer)
+                            }
                         if let problem { return problem }
                     }
                     return nil

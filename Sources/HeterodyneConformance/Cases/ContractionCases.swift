@@ -13,7 +13,10 @@ enum ContractionCases {
         let right: [Int]
         let dimensions: DotDimensions
 
-        init(_ name: String, _ left: [Int], _ right: [Int], _ contracting: ([Int], [Int]), batch: ([Int], [Int]) = ([], [])) {
+        init(
+            _ name: String, _ left: [Int], _ right: [Int], _ contracting: ([Int], [Int]),
+            batch: ([Int], [Int]) = ([], [])
+        ) {
             self.name = name
             self.left = left
             self.right = right
@@ -59,9 +62,11 @@ enum ContractionCases {
         for product in products {
             for type in CaseTable.floats + CaseTable.integers {
                 let isMain = type == .float32
-                let isQuick = isMain || (["plain", "batch", "k0"].contains(product.name) && product.left.count != 2)
+                let isQuick =
+                    isMain || (["plain", "batch", "k0"].contains(product.name) && product.left.count != 2)
                     || product.left == [7, 5]
-                func add(_ values: String, _ left: ValueClass, _ right: ValueClass, _ layout: CaseLayout = .contiguous) {
+                func add(_ values: String, _ left: ValueClass, _ right: ValueClass, _ layout: CaseLayout = .contiguous)
+                {
                     let prefix = layout == .contiguous ? product.name : "\(product.name)-\(layout.rawValue)"
                     cases.append(
                         ConformanceCase(

@@ -172,7 +172,7 @@ enum ElementwiseCases {
                         let isMain = quick.contains(op) && [.int32, .float32, .bool].contains(type)
                         cases.append(
                             ConformanceCase(
-                                op.rawValue, type, "\(layout.rawValue)/normal/\(CaseTable.name(shape))",
+                                op.rawValue, type, "\(layout.rawValue)/positive/\(CaseTable.name(shape))",
                                 metric(op, type), isQuick: isMain
                             ) { builder throws(GraphError) in
                                 let full = TensorType(type, shape)
@@ -192,7 +192,7 @@ enum ElementwiseCases {
                 for type in CaseTable.floats {
                     cases.append(
                         ConformanceCase(
-                            op.rawValue, type, "\(layout.rawValue)/normal/7x33", metric(op, type),
+                            op.rawValue, type, "\(layout.rawValue)/positive/7x33", metric(op, type),
                             isQuick: type == .float32 && (op == .exp || layout == .transposed)
                         ) { builder throws(GraphError) in
                             let x = try builder.operand(TensorType(type, [7, 33]), .range(0.1, 4), layout: layout)

@@ -136,7 +136,9 @@ enum IndexingCases {
 
     private static var sorts: [ConformanceCase] {
         var cases: [ConformanceCase] = []
-        let shapes: [([Int], Int)] = [([65], 0), ([7, 33], 1), ([31, 3], 0), ([3, 9, 2], 1), ([4, 0], 1), ([5, 1], 1)]
+        let shapes: [([Int], Int)] = [
+            ([65], 0), ([7, 33], 1), ([31, 3], 0), ([3, 9, 2], 1), ([4, 0], 1), ([5, 1], 1),
+        ]
         for type in [.bool] + CaseTable.integers + CaseTable.floats {
             for (shape, dimension) in shapes {
                 for isDescending in [false, true] {

@@ -46,7 +46,7 @@ struct Comparison {
                 let distance = self.distance(found, wanted, format)
                 let isFlushed = limits.allowsFlushing && found == 0 && isSubnormal(wanted, format)
                 let hasSign = found != 0 || wanted != 0 || found.sign == wanted.sign
-                let isRight = (distance <= allowedULP * unit && hasSign) || isFlushed
+                let isRight = (distance.isFinite && distance <= allowedULP * unit && hasSign) || isFlushed
                 let element = Element(
                     isRight: isRight, distance: isFlushed ? 0 : distance, allowed: allowedULP * unit, found: found,
                     wanted: wanted)
@@ -78,7 +78,8 @@ struct Comparison {
             let distance = self.distance(found, wanted, format)
             // A result beyond the largest number may round to it or to infinity.
             let limit = max(allowed, type == .float64 ? 0 : 0.5 * format.unitInLastPlace(of: wanted))
-            let isRight = wanted.isNaN ? found.isNaN : distance <= limit * (1 + 0x1p-20)
+            let isNear = distance.isFinite && distance <= limit * (1 + 0x1p-20)
+            let isRight = wanted.isNaN ? found.isNaN : isNear
             return Element(isRight: isRight, distance: distance, allowed: limit, found: found, wanted: wanted)
         }
     }
@@ -113,9 +114,10 @@ struct Comparison {
                 deviation.ratio = max(
                     deviation.ratio, result.allowed > 0 ? result.distance / result.allowed : .infinity)
                 if deviation.failure == nil {
+                    let unit = format?.unitInLastPlace(of: result.wanted) ?? 1
                     deviation.failure =
-                        "\(name)[\(index)] is \(result.found) where \(result.wanted) is right (off by \(units) units "
-                        + "in the last place, allowed \(result.allowed / (format?.unitInLastPlace(of: result.wanted) ?? 1)))"
+                        "\(name)[\(index)] is \(Self.text(result.found)) where \(Self.text(result.wanted)) is right (off by "
+                        + "\(units) units in the last place, allowed \(result.allowed / unit))"
                 }
             }
             if result.wanted.isFinite && result.found.isFinite {
@@ -128,6 +130,9 @@ struct Comparison {
             deviation.squaredNorm > 0 ? deviation.squaredError / deviation.squaredNorm : 0
         return deviation
     }
+
+    /// The number, NaN without a sign.
+    private static func text(_ number: Double) -> String { number.isNaN ? "nan" : "\(number)" }
 
     private func isSubnormal(_ number: Double, _ format: FloatFormat?) -> Bool {
         guard let format else { return false }

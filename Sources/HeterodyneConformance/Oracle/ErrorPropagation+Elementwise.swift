@@ -134,6 +134,13 @@ extension ErrorPropagation {
             var inherited: Term?
             if let error = x.error { inherited = try error * y.finiteMagnitude() }
             if let error = y.error { inherited = try sum(inherited, error * x.magnitude()) }
+            // Infinity times what may be zero is anything.
+            for (factor, other) in [(x, y), (y, x)] {
+                guard let error = other.error, let soFar = inherited else { continue }
+                let mayVanish = try other.value.abs().compare(.lessOrEqual, error).and(error.compare(.greater, 0))
+                let isInfinite = try factor.value.abs().compare(.equal, .infinity)
+                inherited = try mayVanish.and(isInfinite).select(soFar.like(.infinity), soFar)
+            }
             return try finished(value, type, inherited: inherited, ulp: ulp)
         case .divide:
             guard hasErrors else { return try finished(value, type, inherited: nil, ulp: ulp) }

@@ -105,10 +105,12 @@ extension ErrorPropagation {
         let k = try x.type.shape.extents().product(over: dimensions.leftContracting)
         let size = try x.magnitude().dot(y.magnitude(), dimensions)
         var inherited: Term?
-        if let error = x.error { inherited = try error.dot(y.magnitude(), dimensions) }
-        if let error = y.error { inherited = try sum(inherited, x.magnitude().dot(error, dimensions)) }
+        // Infinities count here: infinity times what may be zero is anything.
+        if let error = x.error { inherited = try error.dot(y.value.abs() + y.errorTerm(), dimensions) }
+        if let error = y.error { inherited = try sum(inherited, x.value.abs().dot(error, dimensions)) }
         // Narrower accumulation rounds the operands as well.
-        let roundings = Double(k) + (FloatFormat(x.type.scalarType).map { $0.precision > format.precision } == true ? 2 : 0)
+        let roundings =
+            Double(k) + (FloatFormat(x.type.scalarType).map { $0.precision > format.precision } == true ? 2 : 0)
         return try accumulated(value, size, roundings, format, inherited, type)
     }
 
@@ -129,17 +131,21 @@ extension ErrorPropagation {
     ) throws(GraphError) -> Tracked {
         let value = try x.value.reduce(kind, dimensions)
         guard x.isFloat, let format = FloatFormat(type.scalarType.accumulationType) else {
-            return Tracked(type, value, doubt: try x.doubt.transformed { (doubt) throws(GraphError) in
-                try doubt.reduce(.or, dimensions)
-            })
+            return Tracked(
+                type, value,
+                doubt: try x.doubt.transformed { (doubt) throws(GraphError) in
+                    try doubt.reduce(.or, dimensions)
+                })
         }
         let count = Double(try x.type.shape.extents().product(over: dimensions))
         switch kind {
         case .maximum, .minimum:
-            return Tracked(type, value, error: try x.error.transformed { (error) throws(GraphError) in
-                // For none there is no error either.
-                try count == 0 ? value.like(0) : error.reduce(.maximum, dimensions)
-            })
+            return Tracked(
+                type, value,
+                error: try x.error.transformed { (error) throws(GraphError) in
+                    // For none there is no error either.
+                    try count == 0 ? value.like(0) : error.reduce(.maximum, dimensions)
+                })
         case .sum:
             let inherited = try x.error.transformed { (error) throws(GraphError) in try error.reduce(.sum, dimensions) }
             return try accumulated(value, x.magnitude().reduce(.sum, dimensions), count, format, inherited, type)
@@ -155,7 +161,8 @@ extension ErrorPropagation {
         _ primitive: Primitive, _ x: Tracked, _ type: TensorType, in builder: GraphBuilder
     ) throws(GraphError) -> Tracked {
         let result = Tracked(type, try builder.add(primitive, [x.value]))
-        let doubts = try either(x.doubt, x.error.transformed { (error) throws(GraphError) in try error.compare(.notEqual, 0) })
+        let doubts = try either(
+            x.doubt, x.error.transformed { (error) throws(GraphError) in try error.compare(.notEqual, 0) })
         guard let doubts else { return result }
         return try spoiled(result, where: doubts.reduce(.or, Array(0..<doubts.rank)))
     }

@@ -3,6 +3,7 @@
 
 public import HeterodyneBackend
 public import HeterodyneGraph
+import HeterodyneOps
 
 /// Rewrites a graph into one that computes its results in float64 together with bounds on the error of a device.
 ///
@@ -90,11 +91,16 @@ public struct ErrorPropagation {
         }
         var results = try deeper.results(of: definition, operands, in: builder)
         guard isClaimed(signature) else { return results }
-        // A claimed composite may go another way than its decomposition: it gets the device's limit for it, and at
-        // least as much as the decomposition would.
-        for (index, result) in results.enumerated() where result.isFloat {
-            let own = try rounding(result.value, limits.maximumULP(composite: composite.name), result.type.scalarType)
-            results[index].error = try sum(result.error, own)
+        // A claimed composite may go another way than its decomposition. Where it has no attributes and its operands
+        // are exact, the device answers for its error as a whole; else it may be as far off as the decomposition and
+        // that error together. It may underflow where the decomposition does not.
+        let isStrict = operands.allSatisfy(\.isExact) && composite is any ElementwiseComposite & PlainComposite
+        for (index, result) in results.enumerated() {
+            guard let error = result.error, let format = FloatFormat(result.type.scalarType) else { continue }
+            let limit = limits.maximumULP(composite: composite.name)
+            let own = try rounding(result.value, limit, result.type.scalarType) + format.smallestNormal
+            let isBounded = try error.compare(.less, .infinity)
+            results[index].error = try isStrict ? isBounded.select(own, error) : error + own
         }
         return results
     }
@@ -171,7 +177,9 @@ public struct ErrorPropagation {
     }
 
     /// The error of one rounding of `value` to `type`, of `ulp` units in the last place.
-    func rounding(_ value: Term, _ ulp: Double, _ type: ScalarType, canUnderflow: Bool = true) throws(GraphError) -> Term {
+    func rounding(_ value: Term, _ ulp: Double, _ type: ScalarType, canUnderflow: Bool = true) throws(GraphError)
+        -> Term
+    {
         guard let format = FloatFormat(type) else { return try value.like(0) }
         let size = try Tracked(value.type, value).finiteMagnitude()
         var error = try size * (2 * ulp * format.unitRoundoff)

@@ -27,13 +27,13 @@ struct Tracked {
     var isExact: Bool { error == nil && doubt == nil }
 
     /// The error as a term, zeros where there is none.
-    func errorTerm() throws(GraphError) -> Term { 
+    func errorTerm() throws(GraphError) -> Term {
         if let error { return error }
         return try value.like(0)
     }
 
     /// The doubt as a term, false where there is none.
-    func doubtTerm() throws(GraphError) -> Term { 
+    func doubtTerm() throws(GraphError) -> Term {
         if let doubt { return doubt }
         return try value.builder.falses(value.shape)
     }

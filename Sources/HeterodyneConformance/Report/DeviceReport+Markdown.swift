@@ -16,7 +16,8 @@ extension DeviceReport {
     public var markdown: String {
         var lines = [
             "## \(Self.escaped(device.id)): \(Self.escaped(device.name))", "",
-            "Backend `\(device.backend)`, vendor \(Self.escaped(device.vendor)), fingerprint `\(device.fingerprint)`.", "",
+            "Backend `\(device.backend)`, vendor \(Self.escaped(device.vendor)), fingerprint `\(device.fingerprint)`.",
+            "",
             "| passed | failed | skipped | expected failures |", "| ---: | ---: | ---: | ---: |",
             "| \(count(.passed)) | \(count(.failed)) | \(count(.skipped)) | \(count(.expectedFailure)) |", "",
             "Errors are the largest seen, in units in the last place of the result type, beside the limit; for sums and",

@@ -166,7 +166,9 @@ struct CaseRunner: Sendable {
             for (index, port) in program.inputs.enumerated() where !test.donatedInputs.contains(index) {
                 let after = try Program.literal(of: buffers[index], port.type, port.byteCount)
                 let before = try Literal(type: port.type, storage: storages[index])
-                if after != before { throw Failure("input\(index) was changed by the run \(Self.firstDifference(before, after))") }
+                if after != before {
+                    throw Failure("input\(index) was changed by the run \(Self.firstDifference(before, after))")
+                }
             }
             var outputs: [Literal] = []
             for (port, buffer) in zip(program.outputs, results) {
@@ -176,7 +178,8 @@ struct CaseRunner: Sendable {
         } catch let failure as Failure { throw failure } catch { throw Failure("cannot read the results", error) }
     }
 
-    private func makeBuffer(_ port: Program.Port, _ misaligned: Bool, _ fill: UInt8) throws(BackendError) -> any Buffer {
+    private func makeBuffer(_ port: Program.Port, _ misaligned: Bool, _ fill: UInt8) throws(BackendError) -> any Buffer
+    {
         if capabilities.hasUnifiedMemory {
             let step = max(1, port.type.scalarType.bitWidth / 8)
             return try GuardedBuffer(byteCount: port.byteCount, misalignment: misaligned ? step : 0, fill: fill)

@@ -32,9 +32,9 @@ struct FloatFormat: Sendable {
     /// The distance of subnormal numbers.
     var smallestSubnormal: Double { Self.power(minimumExponent - precision + 1) }
 
-    /// The distance of numbers of the format around `value`; that of the largest binade for larger ones.
+    /// The distance of numbers of the format around `value`; that of the largest binade for larger ones and NaN.
     func unitInLastPlace(of value: Double) -> Double {
-        let magnitude = min(value.magnitude, largest)
+        let magnitude = value.isNaN ? largest : min(value.magnitude, largest)
         let exponent = magnitude == 0 ? minimumExponent : max(Int(magnitude.exponent), minimumExponent)
         return Self.power(exponent - precision + 1)
     }

@@ -79,8 +79,9 @@ public enum ValueClass: Sendable, Hashable {
         case .nan where isSpecial: return type.bits(of: .nan)
         default:
             if random.next() % 8 == 0 { return type.bits(of: Double(random.integer(-4...4))) }
-            return type.bits(of: sign * Double(sign: .plus, exponent: random.integer(-3...1), significand: 1)
-                * random.number(1, 2))
+            return type.bits(
+                of: sign * Double(sign: .plus, exponent: random.integer(-3...1), significand: 1)
+                    * random.number(1, 2))
         }
     }
 

@@ -1,0 +1,80 @@
+// Heterodyne: `heterodyne compile`.
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Heterodyne
+
+/// Shows what a graph in the text form compiles to.
+struct CompileCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compile", abstract: "Show what a graph in the text form compiles to.",
+        discussion: """
+            Prints the graph after each pass and the steps that the device runs.
+
+            Exit status: 0 when the graph compiles, 1 when it does not, 64 for wrong usage.
+            """)
+
+    @Argument(help: "A graph in the text form.", completion: .file(extensions: ["graph"]))
+    var file: String
+
+    @Option(name: .shortAndLong, help: "The device to compile for; without it, the default device.")
+    var device: String?
+
+    @Option(help: "The pass whose result to print: a name as in the list of stages, 'input', 'none' or 'all'.")
+    var dump = "all"
+
+    @Option(
+        name: .customLong("bind"), help: ArgumentHelp("A number for a symbolic extent.", valueName: "symbol=number"))
+    var bindings: [String] = []
+
+    @Flag(help: "Print what the compiler decided and why.")
+    var report = false
+
+    @Flag(help: "Treat every decision that is not free as an error.")
+    var strict = false
+
+    @Flag(help: "Do not fuse.")
+    var unfused = false
+
+    func run() throws {
+        let text = try read(file)
+        var numbers: [String: Int] = [:]
+        for binding in bindings {
+            let parts = binding.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2, let number = Int(parts[1]), number >= 0 else {
+                throw ValidationError("'--bind \(binding)' is not symbol=number, such as batch=4")
+            }
+            numbers[String(parts[0])] = number
+        }
+        let target = try device.map { try heterodyne_cli.device($0) } ?? Device.current
+        var options = ProgramOptions()
+        options.label = file
+        options.compiler.recordsStages = true
+        options.compiler.isStrict = strict
+        options.compiler.fuses = !unfused
+        let program: Program
+        do {
+            let parsed = try Graph(parsing: text, composites: .standard)
+            let graph = numbers.isEmpty ? parsed : try parsed.binding(numbers)
+            program = try Runtime.shared.compile(graph, on: target, options: options)
+        } catch {
+            printError("\(file): \(error)")
+            throw ExitCode.failure
+        }
+        try printStages(of: program)
+        print("== steps on \(target.id) ==")
+        for step in program.stepDescriptions { print(step) }
+        if report { print("== report ==\n\(program.report.text)") }
+    }
+
+    private func printStages(of program: Program) throws {
+        if dump == "none" { return }
+        let stages = program.stages.filter { dump == "all" || $0.pass == dump }
+        guard !stages.isEmpty else {
+            var names: [String] = []
+            for stage in program.stages where !names.contains(stage.pass) { names.append(stage.pass) }
+            throw ValidationError("there is no stage '\(dump)'; there are: \(names.joined(separator: ", ")), all, none")
+        }
+        for stage in stages { print("== \(stage.pass) ==\n\(stage.text)") }
+    }
+}

@@ -1,0 +1,45 @@
+// Heterodyne: the `heterodyne` command.
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Heterodyne
+
+/// Tools around graphs and devices.
+@main
+struct HeterodyneCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "heterodyne",
+        abstract: "Measures devices against the definition of every operation, and shows what graphs compile to.",
+        discussion: "Devices are listed by `devquery`.", version: "0.1.0",
+        subcommands: [ConformanceCommand.self, CompileCommand.self])
+}
+
+/// Text to the standard error stream.
+func printError(_ text: String, terminator: String = "\n") {
+    FileHandle.standardError.write(Data((text + terminator).utf8))
+}
+
+/// Writes `text` to a file, all of it or an error.
+func write(_ text: String, to path: String) throws {
+    do { try Data(text.utf8).write(to: URL(filePath: path), options: .atomic) } catch {
+        throw ValidationError("cannot write '\(path)': \(error.localizedDescription)")
+    }
+}
+
+/// The whole text of a file.
+func read(_ path: String) throws -> String {
+    let data: Data
+    do { data = try Data(contentsOf: URL(filePath: path)) } catch {
+        throw ValidationError("cannot read '\(path)': \(error.localizedDescription)")
+    }
+    guard let text = String(validating: data, as: UTF8.self) else {
+        throw ValidationError("'\(path)' is not UTF-8 text")
+    }
+    return text
+}
+
+/// The device called `name`. Throws a usage error that lists what there is.
+func device(_ name: String) throws -> Device {
+    do { return try Device(name) } catch { throw ValidationError("device '\(name)': \(error)") }
+}
