@@ -36,6 +36,9 @@ CASES = [
     "layernorm:4096x1024", "transpose:4096x4096", "encoder:1x128", "encoder:8x128", "adds:1000",
 ]
 MEMORY_CASE = "encoder:1x128"
+ALLOCATION_CASES = ["adds:1000", "encoder:1x128", "gelu-fused:16777216", "softmax:4096x1024", "gemm:1024x1024x1024"]
+ALLOCATION_RUNS = 20
+PROMISES = 8  # rows of targets() when everything was measured
 OURS = "heterodyne"
 ENGINES = [OURS, "onnxruntime", "torch"]
 
@@ -127,6 +130,10 @@ class Engine:
 
     def memory(self):
         return int(self.ask("rss"))
+
+    def allocations(self, case, count):
+        """Allocations of `count` runs after the first; only this project's engine counts them."""
+        return int(self.ask(f"allocations {case} {count}"))
 
     def close(self):
         if self.process.poll() is None:
@@ -232,6 +239,24 @@ def measure_memory(found):
     return results
 
 
+def measure_allocations(found):
+    """Allocations per run in steady state, of the cases that have many steps."""
+    if OURS not in found:
+        return {}
+    results, engine = {}, None
+    try:
+        engine = Engine(OURS, found[OURS])
+        for case in ALLOCATION_CASES:
+            engine.prepare(case)
+            results[case] = engine.allocations(case, ALLOCATION_RUNS) / ALLOCATION_RUNS
+    except (ValueError, EngineFailed) as error:
+        results["error"] = str(error)
+    finally:
+        if engine:
+            engine.close()
+    return results
+
+
 def seconds(report, case, engine):
     return report["cases"].get(case, {}).get(engine, {}).get("median_seconds")
 
@@ -248,6 +273,7 @@ def targets(report):
     memory = report.get("memory", {}).get(OURS, {}).get("peak_bytes")
     weights = encoder.default_weights.stat().st_size if encoder.default_weights.exists() else None
     adds = seconds(report, "adds:1000", OURS)
+    counted = [count for case, count in report.get("allocations", {}).items() if case != "error"]
     rows = [
         ("encoder:1x128, time over ONNX Runtime's", against("encoder:1x128", "onnxruntime"), 1.0, False),
         ("encoder:8x128, time over ONNX Runtime's", against("encoder:8x128", "onnxruntime"), 1.0, False),
@@ -256,6 +282,7 @@ def targets(report):
          ratio(seconds(report, "gelu-fused:16777216", OURS), seconds(report, "copy:16777216", OURS)), 2.0, False),
         ("softmax:4096x1024, time over ONNX Runtime's", against("softmax:4096x1024", "onnxruntime"), 1.0, False),
         ("adds:1000, ms", adds and adds * 1e3, 0.3, False),
+        ("allocations per run of any case counted", max(counted) if counted else None, 0, False),
         ("encoder's peak memory beyond its weights, MiB",
          (memory - weights) / 2**20 if memory and weights else None, 96, False),
     ]
@@ -312,6 +339,12 @@ def markdown(report):
                 ["before a model", *(f"{entry['idle_bytes'] / 2**20:.0f}" for entry in memory.values())],
                 ["model loaded and run", *(f"{entry['peak_bytes'] / 2**20:.0f}" for entry in memory.values())]]),
         ]
+    allocations = {case: count for case, count in report.get("allocations", {}).items() if case != "error"}
+    if allocations:
+        parts += [
+            f"Allocations per run of {OURS}, over {ALLOCATION_RUNS} runs after the first:\n",
+            table(["case", "allocations"], [[case, f"{count:g}"] for case, count in allocations.items()]),
+        ]
     promises = targets(report)
     if promises:
         parts += [
@@ -325,6 +358,8 @@ def markdown(report):
         f"{case}, {name}: {entry['error']}" for case, results in report["cases"].items()
         for name, entry in results.items() if "error" in entry]
     faults += [f"memory, {name}: {entry['error']}" for name, entry in report["memory"].items() if "error" in entry]
+    if "error" in report["allocations"]:
+        faults.append(f"allocations: {report['allocations']['error']}")
     if faults:
         parts.append("Not measured:\n\n" + "\n".join(f"- {fault}" for fault in faults) + "\n")
     return "\n".join(parts)
@@ -387,7 +422,7 @@ def main():
     report = {
         "schema": 1, "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "threads": arguments.threads, "rounds": arguments.rounds, "machine": machine(), "versions": versions(found),
-        "absent": absent, "cases": {}, "memory": {},
+        "absent": absent, "cases": {}, "memory": {}, "allocations": {},
     }
     engines = []
     for name, command in found.items():
@@ -413,6 +448,7 @@ def main():
             engine.close()
     if MEMORY_CASE in cases:
         report["memory"] = measure_memory(started)
+        report["allocations"] = measure_allocations(started)
     report["machine"]["load_after"] = os.getloadavg()[0]
 
     text = markdown(report)
@@ -422,7 +458,7 @@ def main():
     print(text)
     print(f"written: {arguments.output}/benchmark.json and benchmark.md", file=sys.stderr)
     promises = targets(report)
-    return 1 if arguments.strict and (len(promises) < 7 or not all(map(met, promises))) else 0
+    return 1 if arguments.strict and (len(promises) < PROMISES or not all(map(met, promises))) else 0
 
 
 if __name__ == "__main__":
