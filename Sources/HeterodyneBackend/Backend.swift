@@ -88,7 +88,7 @@ public protocol Executable: AnyObject, Sendable {
     func makeInvocation() throws(BackendError) -> any Invocation
 
     /// For an output that is computed in the buffer of a donated input, the index of that input. The runtime then
-    /// binds one buffer to both.
+    /// binds one buffer, which holds the input's content, to both. Inputs that are not named here are never written.
     var inPlaceOutputs: [Int: Int] { get }
 
     /// Bytes of intermediate memory that each invocation owns.
@@ -111,12 +111,25 @@ public protocol Invocation: AnyObject {
     /// The buffer of output `index` from now on; may be the buffer of a donated input. Throws `invalidArgument`.
     func bind(output index: Int, to buffer: any Buffer) throws(BackendError)
 
+    /// Lets go of the buffer of input `index`, so that the invocation does not keep it alive. The default does nothing.
+    func unbind(input index: Int)
+
+    /// Lets go of the buffer of output `index`, so that the invocation does not keep it alive. The default does nothing.
+    func unbind(output index: Int)
+
     /// Runs the program to completion. Throws `executionFailed`, `deviceLost`, or `invalidArgument` where something is
     /// not bound.
     func run() throws(BackendError)
 
     /// Runs the program and returns the nanoseconds of each step, in the order of `stepDescriptions`.
     func profile() throws(BackendError) -> [UInt64]
+}
+
+extension Invocation {
+    /// Does nothing: the buffer stays bound until another is.
+    public func unbind(input index: Int) {}
+    /// Does nothing: the buffer stays bound until another is.
+    public func unbind(output index: Int) {}
 }
 
 /// Evaluates small graphs on literals; constant folding uses it, so that there is one semantics.

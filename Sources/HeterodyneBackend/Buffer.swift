@@ -19,11 +19,20 @@ public protocol Buffer: AnyObject, Sendable {
     /// The address where the host can read and write the memory directly, or nil for memory it cannot reach.
     var hostAddress: UnsafeMutableRawPointer? { get }
 
+    /// Whether the memory must never be written, such as that of a literal. The runtime binds no output to it and takes
+    /// no donation of it. The default is false.
+    var isReadOnly: Bool { get }
+
     /// Copies `source` to `offset`. Throws `invalidArgument` where it does not fit.
     func write(from source: UnsafeRawBufferPointer, at offset: Int) throws(BackendError)
 
     /// Fills `destination` from `offset`. Throws `invalidArgument` where it does not fit.
     func read(into destination: UnsafeMutableRawBufferPointer, at offset: Int) throws(BackendError)
+}
+
+extension Buffer {
+    /// False.
+    public var isReadOnly: Bool { false }
 }
 
 /// Host memory as a buffer, aligned for every kernel; what CPU backends allocate.
@@ -39,6 +48,9 @@ public final class HostBuffer: Buffer, @unchecked Sendable {
     /// The address, always known.
     public var hostAddress: UnsafeMutableRawPointer? { address }
 
+    /// Whether the buffer refers to foreign memory.
+    public var isReadOnly: Bool { owner != nil }
+
     /// Allocates `byteCount` bytes. Throws `outOfMemory` where the system refuses.
     public init(byteCount: Int) throws(BackendError) {
         var pointer: UnsafeMutableRawPointer?
@@ -51,7 +63,7 @@ public final class HostBuffer: Buffer, @unchecked Sendable {
         owner = nil
     }
 
-    /// Refers to the bytes of `storage` without copying. Such a buffer must never be written.
+    /// Refers to the bytes of `storage` without copying. Such a buffer must never be written; `write` throws.
     public init(sharing storage: LiteralStorage) {
         byteCount = storage.bytes.count
         address = UnsafeMutableRawPointer(mutating: storage.bytes.baseAddress) ?? Self.emptyAddress
@@ -65,8 +77,11 @@ public final class HostBuffer: Buffer, @unchecked Sendable {
 
     deinit { if owner == nil { free(address) } }
 
-    /// Copies `source` to `offset`. Throws `invalidArgument` where it does not fit.
+    /// Copies `source` to `offset`. Throws `invalidArgument` where it does not fit or the buffer is read-only.
     public func write(from source: UnsafeRawBufferPointer, at offset: Int) throws(BackendError) {
+        guard !isReadOnly else {
+            throw BackendError(.invalidArgument, "the buffer is a literal's memory, which must not be written")
+        }
         guard offset >= 0, offset <= byteCount, source.count <= byteCount - offset else {
             throw BackendError(
                 .invalidArgument, "\(source.count) bytes at offset \(offset) do not fit in a buffer of \(byteCount)")

@@ -46,30 +46,26 @@ public struct Compiler: Sendable {
         self.evaluator = evaluator
     }
 
-    /// Lowers `graph`. Throws `unboundSymbol` for symbolic shapes, `malformedGraph` for a node that no target runs, or
-    /// in strict mode for a decision that is not free, and what passes throw.
+    /// Lowers `graph`. Throws `unboundSymbol` for symbolic shapes, `unsupported` for a node that no target runs or, in
+    /// strict mode, for a decision that is not free, and what passes throw.
     public func compile(_ graph: Graph, label: String = "graph") throws(GraphError) -> CompiledGraph {
         guard let primary = targets.first else {
-            throw GraphError(.malformedGraph, "there is no device to compile for")
+            throw GraphError(.unsupported, "there is no device to compile for")
         }
         let start = ContinuousClock.now
         let context = PassContext(target: primary, options: options, evaluator: evaluator, label: label)
         context.report.devices = targets.map(\.device)
         let placed = try Pipeline.beforePlacement.run(graph, in: context)
         let segments = try Partitioner(graph: placed, targets: targets).segments(&context.report)
-        try recordTransfers(placed, segments, &context.report)
-        if options.isStrict, let costly = context.report.costlyEntries.first {
-            throw GraphError(
-                .malformedGraph,
-                "strict compilation refuses \(costly.kind.rawValue) of \(costly.count) x \(costly.operation) to "
-                    + "\(costly.device): \(costly.reason)", operation: costly.operation)
-        }
+        recordTransfers(placed, segments, &context.report)
+        if options.isStrict { try refuseCosts(context.report) }
         var parts: [CompiledGraph.Part] = []
         for segment in segments {
             let inner = PassContext(
                 target: targets[segment.target], options: options, evaluator: evaluator, label: label)
             let lowered = try Pipeline.afterPlacement(options).run(segment.part.graph, in: inner)
             context.report.passes += inner.report.passes
+            context.report.entries += inner.report.entries
             context.stages += inner.stages
             parts.append(
                 .init(
@@ -81,21 +77,41 @@ public struct Compiler: Sendable {
         return CompiledGraph(placed: placed, parts: parts, report: context.report, stages: context.stages)
     }
 
-    /// Records every value that crosses from one device to another.
-    private func recordTransfers(
-        _ graph: Graph, _ segments: [Segment], _ report: inout CompilationReport
-    ) throws(GraphError) {
+    /// Throws `unsupported` for the first decision that is not free.
+    private func refuseCosts(_ report: CompilationReport) throws(GraphError) {
+        let costly = report.costlyEntries
+        guard let first = costly.first else { return }
+        let more = costly.count > 1 ? " (and \(costly.count - 1) more such decisions)" : ""
+        let place = first.location.map { " built at \($0)" } ?? ""
+        throw GraphError(
+            .unsupported,
+            "strict compilation refuses the \(first.kind.rawValue) of \(first.count) x \(first.operation)\(place) to "
+                + "\(first.device): \(first.reason)\(more)", operation: first.operation)
+    }
+
+    /// Records every value that crosses from one device to another. Inputs and outputs live on the first.
+    private func recordTransfers(_ graph: Graph, _ segments: [Segment], _ report: inout CompilationReport) {
+        func sharesMemory(_ a: Int, _ b: Int) -> Bool {
+            a == b || (targets[a].capabilities.hasUnifiedMemory && targets[b].capabilities.hasUnifiedMemory)
+        }
+        let results = Set(graph.outputs.map(\.value))
         var maker: [Value: Int] = [:]
         for segment in segments {
             for value in segment.part.inputs {
-                guard let from = maker[value], from != segment.target else { continue }
-                let source = targets[from].capabilities.hasUnifiedMemory
-                guard !(source && targets[segment.target].capabilities.hasUnifiedMemory) else { continue }
-                report.record(
-                    .transfer, graph.node(of: value), operandTypes: [], device: targets[segment.target].device,
-                    reason: "made on \(targets[from].device)")
+                let from = maker[value] ?? 0
+                if sharesMemory(from, segment.target) { continue }
+                report.recordTransfer(
+                    of: value, in: graph, to: targets[segment.target].device,
+                    reason: "\(maker[value] == nil ? "given" : "made") on \(targets[from].device)")
             }
-            for value in segment.part.outputs { maker[value] = segment.target }
+            for value in segment.part.outputs {
+                maker[value] = segment.target
+                if results.contains(value), !sharesMemory(segment.target, 0) {
+                    report.recordTransfer(
+                        of: value, in: graph, to: targets[0].device,
+                        reason: "made on \(targets[segment.target].device) and an output")
+                }
+            }
         }
     }
 }

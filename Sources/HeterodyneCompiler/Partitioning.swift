@@ -19,41 +19,70 @@ struct Partitioner {
     let graph: Graph
     let targets: [CompilationTarget]
 
-    /// The segments in the order to run them in, with a report entry for every node. Throws `malformedGraph` naming a
+    /// A group of nodes: everything on one device that can run once the groups before it have run.
+    private struct Group: Hashable, Comparable {
+        let stage: Int
+        let target: Int
+
+        static func < (a: Group, b: Group) -> Bool { (a.stage, a.target) < (b.stage, b.target) }
+    }
+
+    /// The segments in the order to run them in, with a report entry for every node. Throws `unsupported` naming a
     /// node that no target runs, with every target's reason.
     func segments(_ report: inout CompilationReport) throws(GraphError) -> [Segment] {
-        let places = try place(&report)
-        // A node's stage is the earliest at which its operands from other devices are complete.
-        var stages = [Int](repeating: 0, count: graph.nodes.count)
+        let groups = grouped(try place(&report))
+        var members: [Group: Set<Int>] = [:]
+        var used: [Group: Set<Value>] = [:]
         for (index, node) in graph.nodes.enumerated() {
-            guard let place = places[index] else { continue }
+            guard let group = groups[index] else { continue }
+            members[group, default: []].insert(index)
             for operand in node.operands {
-                let producer = Int(operand.node)
-                guard let other = places[producer] else { continue }
-                stages[index] = max(stages[index], stages[producer] + (other == place ? 0 : 1))
+                if isSource(Int(operand.node)) {
+                    members[group, default: []].insert(Int(operand.node))
+                } else if let maker = groups[Int(operand.node)], maker != group {
+                    used[maker, default: []].insert(operand)
+                }
             }
         }
-        var members: [[Int]: Set<Int>] = [:]
-        for index in graph.nodes.indices {
-            if let place = places[index] { members[[stages[index], place], default: []].insert(index) }
+        for output in graph.outputs {
+            if let maker = groups[Int(output.value.node)] { used[maker, default: []].insert(output.value) }
         }
-        let order = members.keys.sorted { ($0[0], $0[1]) < ($1[0], $1[1]) }
         var segments: [Segment] = []
-        for key in order {
-            guard let own = members[key] else { continue }
-            segments.append(Segment(target: key[1], part: try cut(own)))
+        for group in members.keys.sorted() {
+            // A group whose results nobody uses has nothing to run for.
+            guard let indices = members[group], let outputs = used[group] else { continue }
+            segments.append(
+                Segment(target: group.target, part: try graph.extracting(indices, outputs: outputs.sorted())))
         }
         return segments
     }
 
-    /// The target of each node; nil for parameters and for sources, which go where they are used.
+    /// The group of each placed node. Its stage is the earliest at which its operands from other devices are complete.
+    private func grouped(_ places: [Int?]) -> [Group?] {
+        var groups = [Group?](repeating: nil, count: graph.nodes.count)
+        for (index, node) in graph.nodes.enumerated() {
+            guard let place = places[index] else { continue }
+            var stage = 0
+            for operand in node.operands where !isSource(Int(operand.node)) {
+                guard let other = groups[Int(operand.node)] else { continue }
+                stage = max(stage, other.stage + (other.target == place ? 0 : 1))
+            }
+            groups[index] = Group(stage: stage, target: place)
+        }
+        return groups
+    }
+
+    private func isSource(_ index: Int) -> Bool { graph.nodes[index].operation.primitive?.code.group == .source }
+
+    /// The target of each node; nil for parameters, for sources, which go where they are used (those that are outputs
+    /// too are placed), and for nodes that no output needs.
     private func place(_ report: inout CompilationReport) throws(GraphError) -> [Int?] {
         let isOutput = Set(graph.outputs.map { Int($0.value.node) })
+        let live = graph.liveNodes()
         var places = [Int?](repeating: nil, count: graph.nodes.count)
-        for (index, node) in graph.nodes.enumerated() {
+        for (index, node) in graph.nodes.enumerated() where live[index] {
             if case .parameter = node.operation { continue }
-            let isSource = node.operation.primitive?.code.group == .source
-            if isSource && !isOutput.contains(index) { continue }
+            if isSource(index) && !isOutput.contains(index) { continue }
             let signature = NodeSignature(node, in: graph)
             var reasons: [String] = []
             for (position, target) in targets.enumerated() where places[index] == nil {
@@ -66,7 +95,7 @@ struct Partitioner {
             }
             guard let place = places[index] else {
                 throw GraphError(
-                    .malformedGraph,
+                    .unsupported,
                     "no device runs it (\(reasons.joined(separator: "; "))); allow a fallback device that does",
                     operation: graph.nodeText(index), location: node.location)
             }
@@ -75,23 +104,5 @@ struct Partitioner {
                 device: targets[place].device, reason: place == 0 ? "native" : reasons.joined(separator: "; "))
         }
         return places
-    }
-
-    /// The nodes with the sources that they use.
-    private func cut(_ own: Set<Int>) throws(GraphError) -> Subgraph {
-        var indices = own
-        for index in own {
-            for operand in graph.nodes[index].operands {
-                if graph.nodes[Int(operand.node)].operation.primitive?.code.group == .source {
-                    indices.insert(Int(operand.node))
-                }
-            }
-        }
-        var used: Set<Value> = []
-        for (index, node) in graph.nodes.enumerated() where !own.contains(index) {
-            for operand in node.operands where own.contains(Int(operand.node)) { used.insert(operand) }
-        }
-        for output in graph.outputs where own.contains(Int(output.value.node)) { used.insert(output.value) }
-        return try graph.extracting(indices, outputs: used.sorted())
     }
 }

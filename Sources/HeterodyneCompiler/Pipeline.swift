@@ -56,6 +56,6 @@ public struct Pipeline: Sendable {
 }
 
 extension Graph {
-    /// The nodes as text, one a line; large constants are elided.
-    fileprivate var listing: String { nodes.indices.map(nodeText).joined(separator: "\n") }
+    /// The text form; constants beyond a few elements are elided, so a stage of small constants parses.
+    fileprivate var listing: String { text(GraphTextOptions(elidesLargeLiterals: true)) }
 }

@@ -33,10 +33,17 @@ public final class Program: Sendable {
         let outputs: [Place]
     }
 
-    /// A copy between places at the end of a run: outputs that repeat a value or hand an input through.
+    /// A copy between places at the end of a run: outputs that repeat a value, hand an input through, or are made where
+    /// the program's device cannot read them.
     struct Copy: Sendable {
         let from: Place
         let toOutput: Int
+    }
+
+    /// A result that is not an output, or not yet.
+    struct Intermediate: Sendable {
+        let byteCount: Int
+        let device: Device
     }
 
     /// The inputs in order.
@@ -51,8 +58,12 @@ public final class Program: Sendable {
     public let device: Device
     let parts: [Part]
     let copies: [Copy]
-    let intermediates: [(byteCount: Int, device: Device)]
+    let intermediates: [Intermediate]
+    /// For every output that is computed in the buffer of a donated input, that input.
+    let inPlaceInputs: [Int?]
     private let pool = Mutex<[PooledSession]>([])
+    /// Sessions at rest beyond this many are dropped.
+    private static let poolLimit = 64
 
     /// A session at rest. Unchecked: it is in the hands of one thread at a time, by the pool's lock.
     private struct PooledSession: @unchecked Sendable { let session: Session }
@@ -70,52 +81,80 @@ public final class Program: Sendable {
         }
         var places: [Value: Place] = [:]
         for (index, value) in graph.inputs.enumerated() { places[value] = .input(index) }
-        var copies: [Copy] = []
-        var firstOutput: [Value: Int] = [:]
-        for (index, output) in graph.outputs.enumerated() {
-            if let place = places[output.value] {
-                copies.append(Copy(from: place, toOutput: index))
-            } else {
-                places[output.value] = .output(index)
-                firstOutput[output.value] = index
-            }
+        let handedThrough = Set(graph.outputs.compactMap { places[$0.value] })
+        for (index, output) in graph.outputs.enumerated() where places[output.value] == nil {
+            places[output.value] = .output(index)
         }
-        var intermediates: [(byteCount: Int, device: Device)] = []
+        var intermediates: [Intermediate] = []
         var parts: [Part] = []
         var report = compiled.report
         for part in compiled.parts {
             let device = devices[part.target]
-            for value in part.outputs where places[value] == nil {
+            let isReachable = try liftingBackend { () throws(BackendError) in
+                try device.sharesMemory(with: devices[0])
+            }
+            for value in part.outputs {
+                if let place = places[value], isReachable || !place.isOutput { continue }
                 let bytes = try liftingGraph { () throws(GraphError) in try graph.type(of: value).byteCount() }
                 places[value] = .intermediate(intermediates.count)
-                intermediates.append((bytes, device))
+                intermediates.append(Intermediate(byteCount: bytes, device: device))
+                report.arenaByteCounts[device.id, default: 0] += bytes
             }
             let inputPlaces = part.inputs.compactMap { places[$0] }
             // A donated input may be overwritten only by the one part that reads it, and not where it is handed through.
-            var donated = Set<Int>()
-            for (position, place) in inputPlaces.enumerated() {
-                if case .input(let index) = place, options.donatedInputs.contains(index),
-                    compiled.parts.count == 1, !copies.contains(where: { $0.from == place })
-                {
-                    donated.insert(position)
-                }
+            let mayDonate = compiled.parts.count == 1 && isReachable
+            let donated = inputPlaces.indices.filter { position in
+                guard mayDonate, case .input(let index) = inputPlaces[position] else { return false }
+                return options.donatedInputs.contains(index) && !handedThrough.contains(inputPlaces[position])
             }
             let unit = CompilationUnit(
-                graph: part.graph, donatedInputs: donated, arithmetic: options.compiler.arithmetic,
+                graph: part.graph, donatedInputs: Set(donated), arithmetic: options.compiler.arithmetic,
                 threads: options.compiler.threads, label: report.label)
             let executable = try liftingBackend { () throws(BackendError) in
                 try device.backend.compile(unit, for: device.id)
             }
             report.arenaByteCounts[device.id, default: 0] += executable.arenaByteCount
+            report.constantByteCounts[device.id, default: 0] += executable.constantByteCount
             parts.append(
                 Part(
                     device: device, executable: executable, inputs: inputPlaces,
                     outputs: part.outputs.compactMap { places[$0] }))
         }
+        var copies: [Copy] = []
+        for (index, output) in graph.outputs.enumerated() {
+            guard let place = places[output.value], place != .output(index) else { continue }
+            copies.append(Copy(from: place, toOutput: index))
+        }
         self.copies = copies
         self.intermediates = intermediates
         self.parts = parts
         self.report = report
+        let ports = (inputs, outputs)
+        inPlaceInputs = try liftingBackend { () throws(BackendError) in
+            try Self.inPlaceInputs(parts, ports.0, ports.1)
+        }
+    }
+
+    /// What the executable says about outputs in donated inputs' buffers, checked, as places of the program.
+    private static func inPlaceInputs(
+        _ parts: [Part], _ inputs: [Port], _ outputs: [Port]
+    ) throws(BackendError) -> [Int?] {
+        var result = [Int?](repeating: nil, count: outputs.count)
+        guard parts.count == 1 else { return result }
+        var taken = Set<Int>()
+        for (output, input) in parts[0].executable.inPlaceOutputs.sorted(by: { $0.key < $1.key }) {
+            guard parts[0].outputs.indices.contains(output), parts[0].inputs.indices.contains(input),
+                case .output(let to) = parts[0].outputs[output], case .input(let from) = parts[0].inputs[input],
+                inputs[from].byteCount == outputs[to].byteCount, taken.insert(from).inserted
+            else {
+                throw BackendError(
+                    .compilationFailed,
+                    "the backend computes output \(output) in the buffer of input \(input), which does not fit",
+                    device: parts[0].device.id)
+            }
+            result[to] = from
+        }
+        return result
     }
 
     private static func ports(_ names: [String], _ types: [TensorType]) throws(GraphError) -> [Port] {
@@ -128,14 +167,8 @@ public final class Program: Sendable {
 
     /// For an output that is computed in the buffer of a donated input, the index of that input.
     public var inPlaceOutputs: [Int: Int] {
-        guard parts.count == 1 else { return [:] }
         var result: [Int: Int] = [:]
-        for (output, input) in parts[0].executable.inPlaceOutputs {
-            guard output < parts[0].outputs.count, input < parts[0].inputs.count,
-                case .output(let to) = parts[0].outputs[output], case .input(let from) = parts[0].inputs[input]
-            else { continue }
-            result[to] = from
-        }
+        for (output, input) in inPlaceInputs.enumerated() { result[output] = input }
         return result
     }
 
@@ -152,31 +185,35 @@ public final class Program: Sendable {
     /// A place to run the program, for one thread at a time. Throws `outOfMemory`.
     public func makeSession() throws(HeterodyneError) -> Session { try Session(self) }
 
-    /// Runs the program on `arguments` and returns fresh output buffers (or, for an output that is computed in place,
-    /// the donated argument's). Throws `invalidArgument` where the arguments do not fit the inputs.
+    /// Runs the program on `arguments` and returns fresh output buffers or, for an output that is computed in place,
+    /// the donated argument's. An argument is not donated where it is read-only or its memory is also another
+    /// argument's: the program then works on a copy. Throws `invalidArgument` where the arguments do not fit the inputs.
     public func call(_ arguments: [any Buffer]) throws(HeterodyneError) -> [any Buffer] {
         guard arguments.count == inputs.count else {
             throw .backend(
                 BackendError(.invalidArgument, "the program takes \(inputs.count) inputs, was given \(arguments.count)")
             )
         }
-        let inPlace = inPlaceOutputs
+        var donations: BufferOverlaps?
         var results: [any Buffer] = []
         results.reserveCapacity(outputs.count)
         for (index, output) in outputs.enumerated() {
-            if let input = inPlace[index] {
-                results.append(arguments[input])
-            } else {
-                results.append(
-                    try liftingBackend { () throws(BackendError) in
-                        try device.backend.allocate(byteCount: output.byteCount, on: device.id)
-                    })
+            if let input = inPlaceInputs[index], !arguments[input].isReadOnly {
+                let overlaps = donations ?? BufferOverlaps(arguments)
+                donations = overlaps
+                if !overlaps.isShared(input) {
+                    results.append(arguments[input])
+                    continue
+                }
+            }
+            do { results.append(try device.backend.allocate(byteCount: output.byteCount, on: device.id)) } catch {
+                throw .backend(error)
             }
         }
         try withSession { (session) throws(HeterodyneError) in
             for (index, argument) in arguments.enumerated() { try session.bind(input: index, to: argument) }
             for (index, result) in results.enumerated() { try session.bind(output: index, to: result) }
-            try session.run()
+            try session.runTrusted()
         }
         return results
     }
@@ -184,11 +221,17 @@ public final class Program: Sendable {
     /// Runs the program on literals and returns literals.
     public func call(_ arguments: [Literal]) throws(HeterodyneError) -> [Literal] {
         var buffers: [any Buffer] = []
+        guard arguments.count == inputs.count else {
+            throw .backend(
+                BackendError(.invalidArgument, "the program takes \(inputs.count) inputs, was given \(arguments.count)")
+            )
+        }
         for (index, argument) in arguments.enumerated() {
-            guard index < inputs.count, argument.type == inputs[index].type else {
-                let expected = index < inputs.count ? inputs[index].type.description : "nothing"
+            guard argument.type == inputs[index].type else {
                 throw .backend(
-                    BackendError(.invalidArgument, "input \(index) is \(argument.type) where \(expected) is needed"))
+                    BackendError(
+                        .invalidArgument,
+                        "input '\(inputs[index].name)' is \(inputs[index].type) and was given \(argument.type)"))
             }
             let storage = try liftingGraph { () throws(GraphError) in try argument.denseStorage() }
             buffers.append(
@@ -227,6 +270,20 @@ public final class Program: Sendable {
         try body(session)
         session.unbind()
         let pooled = PooledSession(session: session)
-        pool.withLock { if $0.count < 64 { $0.append(pooled) } }
+        pool.withLock { if $0.count < Self.poolLimit { $0.append(pooled) } }
+    }
+}
+
+extension Program.Place {
+    /// Whether the place is one of the program's outputs.
+    var isOutput: Bool { if case .output = self { true } else { false } }
+}
+
+extension Device {
+    /// Whether each of the two reads and writes the other's buffers, so that nothing is copied between them.
+    func sharesMemory(with other: Device) throws(BackendError) -> Bool {
+        if self == other { return true }
+        guard try capabilities().hasUnifiedMemory else { return false }
+        return try other.capabilities().hasUnifiedMemory
     }
 }

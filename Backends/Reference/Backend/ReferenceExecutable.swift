@@ -62,6 +62,10 @@ final class ReferenceInvocation: Invocation {
         outputs[index] = buffer
     }
 
+    func unbind(input index: Int) { if inputs.indices.contains(index) { inputs[index] = nil } }
+
+    func unbind(output index: Int) { if outputs.indices.contains(index) { outputs[index] = nil } }
+
     private func check(
         _ buffer: any Buffer, _ role: String, _ index: Int, _ types: [TensorType]
     ) throws(BackendError) {

@@ -3,9 +3,17 @@
 
 public import HeterodyneGraph
 
-/// Rewrites nodes into one simple form: identities vanish, chains of movements become one, splats absorb movements.
+#if canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
+/// Rewrites nodes into one simple form: identities vanish, chains of movements become one, splats absorb movements,
+/// results without elements become constants.
 ///
-/// Every rule is exact: results keep their bits, signed zeros and NaN included.
+/// Every rule is exact: results keep their bits, signed zeros included, and NaN stays NaN (which NaN, no primitive
+/// defines). Bool elements are 0 or 1, as everywhere.
 public struct Canonicalization: Pass {
     /// `canonicalize`.
     public let name = "canonicalize"
@@ -13,28 +21,115 @@ public struct Canonicalization: Pass {
     /// The pass.
     public init() {}
 
-    /// The simplified graph, also inside regions.
+    /// The simplified graph, also inside regions, without dead nodes.
     public func run(_ graph: Graph, in context: PassContext) throws(GraphError) -> Graph {
         let rewriter = GraphRewriter(regions: .control)
-        return try rewriter.rewrite(graph) { (_, node, operands, builder) throws(GraphError) -> [Term]? in
-            guard case .primitive(let primitive) = node.operation else { return nil }
-            if let branch = try Self.inlinedBranch(primitive, operands, builder) { return branch }
-            let simplified =
-                primitive.code.group == .movement
-                ? try MovementRules.simplify(primitive, operands)
-                : try ElementwiseRules.simplify(primitive, operands, builder)
-            return simplified.map { [$0] }
+        let simplified = try rewriter.rewrite(graph) { (_, node, operands, builder) throws(GraphError) -> [Term]? in
+            try Simplifier(builder).simplify(node.operation, operands, node.resultTypes)
         }
+        // What a rule bypassed is left behind without users.
+        return try simplified.droppingDeadNodesEverywhere()
+    }
+}
+
+/// Adds nodes to a builder in their simplest form. Rules build with it too, so that one run leaves nothing to do.
+struct Simplifier {
+    let builder: GraphBuilder
+
+    init(_ builder: GraphBuilder) { self.builder = builder }
+
+    /// What replaces an operation on simplified operands, or nil where it is simple already.
+    func simplify(
+        _ operation: NodeOperation, _ operands: [Term], _ types: [TensorType]
+    ) throws(GraphError) -> [Term]? {
+        guard case .primitive(let primitive) = operation else { return nil }
+        if case .conditional(let then, let otherwise) = primitive {
+            if let predicate = operands[0].literal?.splatBits {
+                return try inline(predicate & 0xFF != 0 ? then : otherwise, Array(operands.dropFirst()))
+            }
+            return then == otherwise ? try inline(then, Array(operands.dropFirst())) : nil
+        }
+        if case .loop = primitive { return nil }
+        if types[0].hasNoElements {
+            let empty = Literal(splatBits: 0, type: types[0])
+            if case .constant(empty) = primitive { return nil }
+            return [try builder.constant(empty)]
+        }
+        return try simplify(primitive, operands).map { [$0] }
     }
 
-    /// The results of the branch that a constant predicate chooses.
-    private static func inlinedBranch(
-        _ primitive: Primitive, _ operands: [Term], _ builder: GraphBuilder
-    ) throws(GraphError) -> [Term]? {
-        guard case .conditional(let then, let otherwise) = primitive,
-            let predicate = operands[0].literal?.splatBits
-        else { return nil }
-        return try builder.inline(predicate & 0xFF != 0 ? then : otherwise, Array(operands.dropFirst()))
+    private func simplify(_ primitive: Primitive, _ operands: [Term]) throws(GraphError) -> Term? {
+        primitive.code.group == .movement
+            ? try MovementRules(self).simplify(primitive, operands)
+            : try ElementwiseRules(self).simplify(primitive, operands)
+    }
+
+    /// The result of a primitive in its simplest form.
+    func add(_ primitive: Primitive, _ operands: Term...) throws(GraphError) -> Term { try add(primitive, operands) }
+
+    /// The result of a primitive in its simplest form.
+    func add(_ primitive: Primitive, _ operands: [Term]) throws(GraphError) -> Term {
+        if let simpler = try simplify(primitive, operands) { return simpler }
+        return try builder.add(primitive, operands)
+    }
+
+    /// The outputs of a region on `arguments`, every node in its simplest form.
+    private func inline(_ graph: Graph, _ arguments: [Term]) throws(GraphError) -> [Term] {
+        let outer = builder.currentLocation
+        defer { builder.currentLocation = outer }
+        var mapped: [[Term]] = []
+        mapped.reserveCapacity(graph.nodes.count)
+        for node in graph.nodes {
+            if case .parameter(let index, _, _) = node.operation {
+                mapped.append([arguments[index]])
+                continue
+            }
+            builder.currentLocation = node.location ?? outer
+            let operands = node.operands.map { mapped[Int($0.node)][Int($0.result)] }
+            if let simpler = try simplify(node.operation, operands, node.resultTypes) {
+                mapped.append(simpler)
+            } else {
+                mapped.append(try builder.addAll(node.operation, operands))
+            }
+        }
+        return graph.outputs.map { mapped[Int($0.value.node)][Int($0.value.result)] }
+    }
+}
+
+extension TensorType {
+    /// Whether an extent is 0.
+    var hasNoElements: Bool { shape.dimensions.contains(0) }
+}
+
+extension Literal {
+    /// The literal with its elements held once where all of them are equal, by bits.
+    var normalized: Literal {
+        guard case .dense(let storage) = contents, let count = type.shape.fixedExtents?.reduce(1, &*) else {
+            return self
+        }
+        if count <= 1 { return Literal(splatBits: count == 0 ? 0 : bits(at: 0), type: type) }
+        let width = type.scalarType.bitWidth / 8
+        // Equal to itself one element further along means that all elements are equal; the first difference ends it.
+        guard width > 0, let start = storage.bytes.baseAddress,
+            memcmp(start, start + width, storage.bytes.count - width) == 0
+        else { return self }
+        return Literal(splatBits: bits(at: 0), type: type)
+    }
+}
+
+extension Graph {
+    /// The graph without nodes that no output needs, also inside regions; itself where all are needed.
+    func droppingDeadNodesEverywhere() throws(GraphError) -> Graph {
+        guard hasDeadNodes else { return self }
+        return try GraphRewriter(regions: .control).rewrite(self) { (_, _, _, _) throws(GraphError) in nil }
+    }
+
+    private var hasDeadNodes: Bool {
+        let live = liveNodes()
+        return nodes.indices.contains { index in
+            if case .parameter = nodes[index].operation { return false }
+            return !live[index] || nodes[index].operation.primitive?.regions.contains { $0.hasDeadNodes } == true
+        }
     }
 }
 
@@ -53,137 +148,9 @@ extension Term {
     /// The first operand of the node that defines the term.
     var source: Term { Term(builder, definition.operands[0]) }
 
-    /// The term's only element value, where it is a splat of `bits`.
+    /// Whether every element is `number`, by bits.
     func isSplat(ofNumber number: Double) -> Bool {
         guard let bits = literal?.splatBits else { return false }
         return bits == scalarType.bits(of: number)
-    }
-}
-
-/// Exact simplifications of elementwise primitives, reductions and sorts.
-enum ElementwiseRules {
-    static func simplify(
-        _ primitive: Primitive, _ operands: [Term], _ builder: GraphBuilder
-    ) throws(GraphError) -> Term? {
-        switch primitive {
-        case .convert(let type): return try convert(type, operands[0])
-        case .bitcast(let type):
-            if operands[0].scalarType == type { return operands[0] }
-            if case .bitcast = operands[0].primitive { return try operands[0].source.bitcast(type) }
-            return nil
-        case .unary(.negate):
-            if case .unary(.negate) = operands[0].primitive { return operands[0].source }
-            return nil
-        case .unary(.abs), .unary(.floor):
-            if operands[0].primitive == primitive { return operands[0] }
-            return nil
-        case .binary(let op): return try binary(op, operands[0], operands[1])
-        case .select:
-            if let bits = operands[0].literal?.splatBits { return bits & 0xFF != 0 ? operands[1] : operands[2] }
-            return operands[1].value == operands[2].value ? operands[1] : nil
-        case .reduce(let kind, let dimensions):
-            if dimensions.isEmpty { return operands[0] }
-            // Sums start from +0, which turns a lone -0 into +0; the other kinds return a lone element as it is.
-            let keepsLoneElements = kind != .sum || operands[0].scalarType.isInteger
-            guard keepsLoneElements, dimensions.allSatisfy({ operands[0].shape[$0] == 1 }) else { return nil }
-            let kept = (0..<operands[0].rank).filter { !dimensions.contains($0) }
-            return try operands[0].reshape(Shape(kept.map { operands[0].shape[$0] }))
-        case .iota(let type, let dimension):
-            guard type.shape[dimension] == 1 else { return nil }
-            return try builder.constant(0, type)
-        case .constant, .unary, .compare, .dot, .sort, .conditional, .loop:
-            return nil
-        case .reshape, .transpose, .broadcast, .slice, .pad, .concatenate, .reverse, .gather, .scatter, .dynamicSlice,
-            .dynamicUpdateSlice:
-            return nil
-        }
-    }
-
-    private static func convert(_ type: ScalarType, _ x: Term) throws(GraphError) -> Term? {
-        if x.scalarType == type { return x }
-        guard case .convert = x.primitive else { return nil }
-        // A conversion through a type that holds every value of the first loses nothing.
-        return x.scalarType.holdsEveryValue(of: x.source.scalarType) ? try x.source.convert(type) : nil
-    }
-
-    private static func binary(_ op: BinaryOperator, _ x: Term, _ y: Term) throws(GraphError) -> Term? {
-        let isFloat = x.scalarType.isFloatingPoint
-        switch op {
-        case .add:
-            // x + (-0) is x for every x; x + (+0) is not, for x = -0.
-            if y.isSplat(ofNumber: isFloat ? -0.0 : 0) { return x }
-            if x.isSplat(ofNumber: isFloat ? -0.0 : 0) { return y }
-            return nil
-        case .subtract: return y.isSplat(ofNumber: 0) ? x : nil
-        case .multiply:
-            if y.isSplat(ofNumber: 1) { return x }
-            return x.isSplat(ofNumber: 1) ? y : nil
-        case .divide:
-            if y.isSplat(ofNumber: 1) { return x }
-            guard isFloat, let divisor = y.literal?.splatNumber, let inverse = exactInverse(divisor, x.scalarType)
-            else { return nil }
-            return try x * y.like(inverse)
-        case .power: return y.isSplat(ofNumber: 1) ? x : nil
-        case .maximum, .minimum: return x.value == y.value ? x : nil
-        case .and, .or:
-            if x.value == y.value { return x }
-            let neutral: UInt64 = op == .or ? 0 : (x.scalarType == .bool ? 1 : UInt64.max)
-            if isSplat(y, bits: neutral) { return x }
-            return isSplat(x, bits: neutral) ? y : nil
-        case .xor:
-            if isSplat(y, bits: 0) { return x }
-            return isSplat(x, bits: 0) ? y : nil
-        case .shiftLeft, .shiftRight: return isSplat(y, bits: 0) ? x : nil
-        case .remainder: return nil
-        }
-    }
-
-    private static func isSplat(_ x: Term, bits: UInt64) -> Bool {
-        guard let actual = x.literal?.splatBits else { return false }
-        let width = UInt64(x.scalarType.bitWidth)
-        let mask = width == 64 ? UInt64.max : (1 << width) - 1
-        return actual == bits & mask
-    }
-
-    /// `1 / divisor` where it is a power of two whose inverse is a normal number of `type`, so that multiplying by it
-    /// rounds exactly as dividing does.
-    private static func exactInverse(_ divisor: Double, _ type: ScalarType) -> Double? {
-        guard divisor.isNormal, divisor.significand == 1 else { return nil }
-        let inverse = 1 / divisor
-        let limit: Int =
-            switch type {
-            case .float16: 14
-            case .bfloat16, .float32: 126
-            default: 1022
-            }
-        return abs(Int(inverse.exponent)) <= limit ? inverse : nil
-    }
-}
-
-extension ScalarType {
-    /// Whether every value of `other` survives a conversion to this type and back.
-    func holdsEveryValue(of other: ScalarType) -> Bool {
-        if self == other { return true }
-        switch (other, self) {
-        case (.float8e4m3fn, .float16), (.float8e4m3fn, .bfloat16), (.float8e4m3fn, .float32),
-            (.float8e4m3fn, .float64),
-            (.float8e5m2, .float16), (.float8e5m2, .bfloat16), (.float8e5m2, .float32), (.float8e5m2, .float64),
-            (.float16, .float32), (.float16, .float64), (.bfloat16, .float32), (.bfloat16, .float64),
-            (.float32, .float64):
-            return true
-        default:
-            guard other == .bool || other.isInteger, self != .bool else { return false }
-            let magnitudeBits = other == .bool ? 1 : other.bitWidth - (other.isSignedInteger ? 1 : 0)
-            switch self {
-            case .float16: return magnitudeBits <= 11
-            case .bfloat16: return magnitudeBits <= 8
-            case .float32: return magnitudeBits <= 24
-            case .float64: return magnitudeBits <= 53
-            case .float8e4m3fn, .float8e5m2: return magnitudeBits <= 3 && self == .float8e4m3fn
-            default:
-                if other.isSignedInteger && !isSignedInteger { return false }
-                return magnitudeBits <= bitWidth - (isSignedInteger ? 1 : 0)
-            }
-        }
     }
 }

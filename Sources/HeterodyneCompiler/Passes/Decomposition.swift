@@ -10,29 +10,39 @@ public struct Decomposition: Pass {
     /// `decompose`.
     public let name = "decompose"
     /// How deep definitions may nest; deeper is a composite that is defined by itself.
-    private static let depthLimit = 64
+    static let depthLimit = 64
 
     /// The pass.
     public init() {}
 
-    /// The graph of primitives and claimed composites, also inside regions.
+    /// The graph of primitives and claimed composites, also inside regions. Throws `malformedGraph` for a composite
+    /// whose definition needs itself or does not give the types of its inference, and what definitions throw.
     public func run(_ graph: Graph, in context: PassContext) throws(GraphError) -> Graph {
-        try Self.apply(graph, context)
+        try Self.apply(graph, context, depth: 0)
     }
 
-    private static func apply(_ graph: Graph, _ context: PassContext) throws(GraphError) -> Graph {
-        let rewriter = GraphRewriter(regions: .control)
+    private static func apply(_ graph: Graph, _ context: PassContext, depth: Int) throws(GraphError) -> Graph {
+        let rewriter = GraphRewriter(regions: .none)
         return try rewriter.rewrite(graph) { (_, node, operands, builder) throws(GraphError) -> [Term]? in
-            guard case .composite(let composite) = node.operation else { return nil }
-            let support = context.target.support(
-                for: NodeSignature(
-                    operation: node.operation, operandTypes: operands.map(\.type), resultTypes: node.resultTypes))
-            if support.isNative { return nil }
-            let device = context.target.device
-            context.report.record(
-                .decomposition, node, operandTypes: operands.map(\.type), device: device,
-                reason: reason(support, device))
-            return try expand(composite, operands, builder, node, context, depth: 0)
+            switch node.operation {
+            case .parameter: return nil
+            case .primitive(let primitive):
+                if primitive.regions.isEmpty { return nil }
+                return try builder.addAll(
+                    controlRegions(of: node.operation, context, depth: depth), operands, location: node.location)
+            case .composite(let composite):
+                let support = context.target.support(
+                    for: NodeSignature(
+                        operation: node.operation, operandTypes: operands.map(\.type), resultTypes: node.resultTypes))
+                if support.isNative { return nil }
+                if depth == 0 {
+                    let device = context.target.device
+                    context.report.record(
+                        .decomposition, node, operandTypes: operands.map(\.type), device: device,
+                        reason: reason(support, device))
+                }
+                return try expand(composite, operands, node.resultTypes, builder, node.location, context, depth: depth)
+            }
         }
     }
 
@@ -46,50 +56,71 @@ public struct Decomposition: Pass {
 
     /// Builds the definition in a graph of its own first, so that composites inside it can be asked about one by one.
     private static func expand(
-        _ composite: any Composite, _ operands: [Term], _ builder: GraphBuilder, _ node: Node,
-        _ context: PassContext, depth: Int
+        _ composite: any Composite, _ operands: [Term], _ types: [TensorType], _ builder: GraphBuilder,
+        _ location: SourceLocation?, _ context: PassContext, depth: Int
     ) throws(GraphError) -> [Term] {
         guard depth < depthLimit else {
             throw GraphError(
-                .malformedGraph, "definitions nest deeper than \(depthLimit)", operation: composite.name,
-                location: node.location)
+                .malformedGraph, "definitions nest deeper than \(depthLimit); is it defined by itself?",
+                operation: composite.name, location: location)
         }
         let definition: Graph
         do {
             definition = try GraphBuilder.region(operands.map(\.type)) { (inner, terms) throws(GraphError) in
-                inner.currentLocation = node.location
+                inner.currentLocation = location
                 return try composite.decompose(terms, in: inner)
             }
-        } catch { throw error.at(operation: composite.name, location: node.location) }
-        guard definition.outputTypes == node.resultTypes || depth > 0 else {
+        } catch { throw error.at(operation: composite.name, location: location) }
+        guard definition.outputTypes == types else {
             throw GraphError(
                 .malformedGraph,
-                "its definition gives \(definition.outputTypes) where its inference says \(node.resultTypes)",
-                operation: composite.name, location: node.location)
+                "its definition gives \(definition.outputTypes) where its inference says \(types)",
+                operation: composite.name, location: location)
         }
-        var mapped: [[Term]] = []
-        mapped.reserveCapacity(definition.nodes.count)
-        for inner in definition.nodes {
+        let live = definition.liveNodes()
+        var mapped = [[Term]](repeating: [], count: definition.nodes.count)
+        for (index, inner) in definition.nodes.enumerated() {
             let arguments = inner.operands.map { mapped[Int($0.node)][Int($0.result)] }
             switch inner.operation {
-            case .parameter(let index, _, _): mapped.append([operands[index]])
-            case .composite(let nested) where !context.target.support(for: .init(inner, in: definition)).isNative:
-                mapped.append(try expand(nested, arguments, builder, node, context, depth: depth + 1))
+            case .parameter(let parameter, _, _): mapped[index] = [operands[parameter]]
             case .primitive, .composite:
-                let operation = try controlRegions(of: inner.operation, context)
-                mapped.append(try builder.addAll(operation, arguments, location: node.location))
+                guard live[index] else { continue }
+                if case .composite(let nested) = inner.operation,
+                    !context.target.support(for: NodeSignature(inner, in: definition)).isNative
+                {
+                    mapped[index] = try expand(
+                        nested, arguments, inner.resultTypes, builder, location, context, depth: depth + 1)
+                } else {
+                    let operation = try controlRegions(of: inner.operation, context, depth: depth + 1)
+                    mapped[index] = try builder.addAll(operation, arguments, location: location)
+                }
             }
         }
         return definition.outputs.map { mapped[Int($0.value.node)][Int($0.value.result)] }
     }
 
+    /// The operation with its `if` and `while` regions decomposed. They count as nesting too: a definition that holds
+    /// itself in a region is found out as well.
     private static func controlRegions(
-        of operation: NodeOperation, _ context: PassContext
+        of operation: NodeOperation, _ context: PassContext, depth: Int
     ) throws(GraphError) -> NodeOperation {
-        guard case .primitive(let primitive) = operation, !primitive.regions.isEmpty else { return operation }
-        return try operation.mappingAttributes { (value) throws(GraphError) -> AttributeValue? in
-            guard case .graph(let region) = value else { return nil }
-            return .graph(try apply(region, context))
+        try operation.mappingControlRegions { (region) throws(GraphError) in
+            try apply(region, context, depth: depth)
+        }
+    }
+}
+
+extension NodeOperation {
+    /// The operation with the regions of `if` and `while` replaced by what `transform` gives for them.
+    func mappingControlRegions(
+        _ transform: (Graph) throws(GraphError) -> Graph
+    ) throws(GraphError) -> NodeOperation {
+        switch self {
+        case .primitive(.conditional(let then, let otherwise)):
+            .primitive(.conditional(then: try transform(then), otherwise: try transform(otherwise)))
+        case .primitive(.loop(let condition, let body)):
+            .primitive(.loop(condition: try transform(condition), body: try transform(body)))
+        case .parameter, .primitive, .composite: self
         }
     }
 }

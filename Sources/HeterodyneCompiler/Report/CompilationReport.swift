@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneBackend
-public import HeterodyneGraph
+import HeterodyneGraph
 
 /// What the compiler decided for one program and why: nothing happens silently.
 public struct CompilationReport: Sendable, Hashable, Codable {
@@ -16,6 +16,8 @@ public struct CompilationReport: Sendable, Hashable, Codable {
             case fallback
             /// A composite was replaced by its definition.
             case decomposition
+            /// Nodes became one that makes one pass over memory.
+            case fusion
             /// Another scalar type was put in place of one that the device lacks.
             case legalization
             /// Data moves between devices.
@@ -24,7 +26,7 @@ public struct CompilationReport: Sendable, Hashable, Codable {
             /// Whether the decision costs nothing that the user did not ask for.
             public var isFree: Bool {
                 switch self {
-                case .placement, .decomposition: true
+                case .placement, .decomposition, .fusion: true
                 case .fallback, .legalization, .transfer: false
                 }
             }
@@ -60,6 +62,8 @@ public struct CompilationReport: Sendable, Hashable, Codable {
     public var passes: [PassRecord] = []
     /// Intermediate memory of one invocation on each device, in bytes.
     public var arenaByteCounts: [String: Int] = [:]
+    /// Constants that the program keeps on each device besides those that it shares with the graph, in bytes.
+    public var constantByteCounts: [String: Int] = [:]
     /// Seconds that compilation took.
     public var seconds: Double = 0
 
@@ -83,8 +87,23 @@ public struct CompilationReport: Sendable, Hashable, Codable {
     mutating func record(
         _ kind: Entry.Kind, _ node: Node, operandTypes: [TensorType], device: String, reason: String
     ) {
-        let cost = NodeCost(node, operandTypes: operandTypes)
-        let operation = Self.title(of: node.operation)
+        record(
+            kind, Self.title(of: node.operation), NodeCost(node, operandTypes: operandTypes),
+            resultTypes: node.resultTypes, location: node.location, device: device, reason: reason)
+    }
+
+    /// Records that a value is copied to `device`.
+    mutating func recordTransfer(of value: Value, in graph: Graph, to device: String, reason: String) {
+        let (node, type) = (graph.node(of: value), graph.type(of: value))
+        record(
+            .transfer, Self.title(of: node.operation), NodeCost(transferOf: type), resultTypes: [type],
+            location: node.location, device: device, reason: reason)
+    }
+
+    private mutating func record(
+        _ kind: Entry.Kind, _ operation: String, _ cost: NodeCost, resultTypes: [TensorType],
+        location: SourceLocation?, device: String, reason: String
+    ) {
         if let index = entries.firstIndex(where: {
             $0.kind == kind && $0.operation == operation && $0.device == device && $0.reason == reason
         }) {
@@ -95,8 +114,8 @@ public struct CompilationReport: Sendable, Hashable, Codable {
             entries.append(
                 Entry(
                     kind: kind, operation: operation, count: 1,
-                    resultTypes: node.resultTypes.map(\.description).joined(separator: ", "),
-                    location: node.location?.description, device: device, reason: reason,
+                    resultTypes: resultTypes.map(\.description).joined(separator: ", "),
+                    location: location?.description, device: device, reason: reason,
                     operationCount: cost.operationCount, byteCount: cost.byteCount))
         }
     }
@@ -144,7 +163,9 @@ public struct CompilationReport: Sendable, Hashable, Codable {
                     + "[\(Self.quantity(entry.operationCount))op, \(Self.quantity(entry.byteCount))B]\(location)")
         }
         for (device, bytes) in arenaByteCounts.sorted(by: { $0.key < $1.key }) {
-            lines.append("  memory: \(Self.quantity(Double(bytes)))B of intermediate results on \(device)")
+            lines.append(
+                "  memory: \(Self.quantity(Double(bytes)))B of intermediate results and "
+                    + "\(Self.quantity(Double(constantByteCounts[device] ?? 0)))B of own constants on \(device)")
         }
         for pass in passes {
             lines.append("  pass \(pass.name): \(pass.nodeCount) nodes, \(Self.quantity(pass.seconds))s")
@@ -159,51 +180,7 @@ public struct CompilationReport: Sendable, Hashable, Codable {
         let (scale, prefix) = prefixes.first { abs(value) >= $0.0 } ?? (1e-6, "u")
         let scaled = value / scale
         let rounded = scaled >= 100 ? scaled.rounded() : (scaled * 100).rounded() / 100
-        return rounded == rounded.rounded() ? "\(Int(rounded)) \(prefix)" : "\(rounded) \(prefix)"
+        let isWhole = rounded == rounded.rounded() && abs(rounded) < 1e15
+        return isWhole ? "\(Int(rounded)) \(prefix)" : "\(rounded) \(prefix)"
     }
-}
-
-/// An estimate of what running a node costs, from its types alone.
-public struct NodeCost: Sendable, Hashable {
-    /// Arithmetic operations; a multiplication with an addition counts as two.
-    public var operationCount: Double
-    /// Bytes of operands read and results written.
-    public var byteCount: Double
-
-    /// The cost of a node of `graph`.
-    public init(_ node: Node, in graph: Graph) {
-        self.init(node, operandTypes: node.operands.map(graph.type(of:)))
-    }
-
-    /// The cost of a node with operands of the given types.
-    public init(_ node: Node, operandTypes operands: [TensorType]) {
-        byteCount = (operands + node.resultTypes).reduce(0) { $0 + Self.bytes($1) }
-        let results = node.resultTypes.reduce(0) { $0 + Self.count($1) }
-        switch node.operation {
-        case .primitive(.dot(let dimensions, _, _)):
-            let contracted = dimensions.leftContracting.reduce(1.0) {
-                $0 * Double(operands[0].shape[$1].fixedValue ?? 1)
-            }
-            operationCount = 2 * results * contracted
-        case .primitive(let primitive):
-            switch primitive.code.group {
-            case .elementwise: operationCount = results
-            case .reduction, .sorting: operationCount = operands.reduce(0) { $0 + Self.count($1) }
-            case .source, .movement, .control, .contraction: operationCount = 0
-            }
-        case .composite(let composite):
-            if let region = composite as? FusedRegion {
-                operationCount = region.body.nodes.reduce(0) { $0 + NodeCost($1, in: region.body).operationCount }
-            } else {
-                operationCount = results
-            }
-        case .parameter: operationCount = 0
-        }
-    }
-
-    private static func count(_ type: TensorType) -> Double {
-        type.shape.dimensions.reduce(1) { $0 * Double($1.fixedValue ?? 1) }
-    }
-
-    private static func bytes(_ type: TensorType) -> Double { count(type) * Double(type.scalarType.bitWidth) / 8 }
 }

@@ -25,6 +25,8 @@ public struct GraphError: Error, Sendable, Hashable, CustomStringConvertible {
         case parse
         /// Data whose length or content does not fit its type.
         case invalidLiteral
+        /// An operation that no allowed device runs, or a decision that strict compilation refuses.
+        case unsupported
     }
 
     /// The class of the mistake.
