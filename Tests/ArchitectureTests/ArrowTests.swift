@@ -25,7 +25,8 @@ let allowedArrows: [String: Set<String>] = [
     "heterodyne-cli": ["Heterodyne", "HeterodyneConformance"],
     "SentenceEmbeddingModel": ["Heterodyne"],
     "SentenceEmbedding": ["Heterodyne", "SentenceEmbeddingModel"],
-    "heterodyne-benchmarks": ["Heterodyne", "HeterodyneHostKernels", "SentenceEmbeddingModel"],
+    "AllocationCounter": [],
+    "heterodyne-benchmarks": ["Heterodyne", "HeterodyneHostKernels", "SentenceEmbeddingModel", "AllocationCounter"],
 ]
 
 /// Modules of other packages, and who may import them.

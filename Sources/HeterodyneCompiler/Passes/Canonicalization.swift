@@ -47,7 +47,9 @@ struct Simplifier {
             if let predicate = operands[0].literal?.splatBits {
                 return try inline(predicate & 0xFF != 0 ? then : otherwise, Array(operands.dropFirst()))
             }
-            return then == otherwise ? try inline(then, Array(operands.dropFirst())) : nil
+            // The regions are simplified by now and may still hold nodes that a rule bypassed.
+            let (a, b) = (try then.droppingDeadNodesEverywhere(), try otherwise.droppingDeadNodesEverywhere())
+            return a == b ? try inline(a, Array(operands.dropFirst())) : nil
         }
         if case .loop = primitive { return nil }
         if types[0].hasNoElements {
