@@ -80,6 +80,8 @@ struct FusionTests {
                 try moved.sortPermutation(dimension: 3),
                 try moved.applying(.gather(dimensions: [0, 3]), t[1]),
                 try moved.applying(
+                    .scatter(.add, dimensions: [0, 3]), t[1], moved.applying(.gather(dimensions: [0, 3]), t[1])),
+                try moved.applying(
                     .pad(
                         low: [1, 0, 0, -1, 0, 0, 0, 0, 0, 1], high: [0, 0, 1, 0, 0, 0, 0, 0, -1, 0],
                         interior: [1, 0, 0, 0, 0, 2, 0, 0, 0, 0]), builder.constant(7, TensorType(.float32, [Int]()))),

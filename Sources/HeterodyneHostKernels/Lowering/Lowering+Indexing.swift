@@ -18,8 +18,12 @@ extension Lowering {
         let result = try newResult(node)
         guard result.count > 0 else { return result }
         let indices = dense(node.operands[1])
-        let source = node.operands[0]
-        let layout = try indexing(operand, indices, dimensions) { self.dense(source) }
+        var source = operand
+        var positions = dimensions
+        if Self.joined(operand, dimensions).extents.count > Int(HK_MAX_RANK) {
+            (source, positions) = indexedInFront(operand, dimensions)
+        }
+        let layout = try indexing(source, indices, positions)
         let payload = IndexPayload(description: layout.description, kind: 0)
         emit(
             runGather, store.store(payload), [argument(layout.operand), argument(indices), argument(result)],
@@ -45,8 +49,24 @@ extension Lowering {
             try emitScatter(whole, splat(0, [tuples, 1], .int32), updates, mode, [0], node)
             return result
         }
+        if Self.joined(result, dimensions).extents.count > Int(HK_MAX_RANK) {
+            let (moved, positions) = indexedInFront(result, dimensions)
+            try emitScatter(moved, indices, updates, mode, positions, node)
+            let order = Self.indexedFirst(result.rank, dimensions)
+            emitCopy(from: moved, to: result.transposed(order))
+            return result
+        }
         try emitScatter(result, indices, updates, mode, dimensions, node)
         return result
+    }
+
+    private static func indexedFirst(_ rank: Int, _ dimensions: [Int]) -> [Int] {
+        dimensions + (0..<rank).filter { !dimensions.contains($0) }
+    }
+
+    /// A copy with the indexed dimensions in front, so that all others join; and where the indexed ones are then.
+    private func indexedInFront(_ view: StridedView, _ dimensions: [Int]) -> (StridedView, [Int]) {
+        (copied(view.transposed(Self.indexedFirst(view.rank, dimensions))), Array(dimensions.indices))
     }
 
     private func emitScatter(
@@ -54,7 +74,7 @@ extension Lowering {
         _ dimensions: [Int], _ node: Node
     ) throws(BackendError) {
         let indices = indices.splatBits == nil ? indices : copied(indices)
-        let layout = try indexing(target, indices, dimensions) { target }
+        let layout = try indexing(target, indices, dimensions)
         let kind: Int =
             switch mode {
             case .set: HK_SCATTER_SET
@@ -72,14 +92,9 @@ extension Lowering {
 
     /// The kernel's view of an operand that is indexed: neighbouring window dimensions joined where strides allow.
     private func indexing(
-        _ operand: StridedView, _ indices: StridedView, _ dimensions: [Int], dense: () -> StridedView
+        _ operand: StridedView, _ indices: StridedView, _ dimensions: [Int]
     ) throws(BackendError) -> (description: hk_index_desc, operand: StridedView) {
-        var operand = operand
-        var joined = Self.joined(operand, dimensions)
-        if joined.extents.count > Int(HK_MAX_RANK) {
-            operand = dense()
-            joined = Self.joined(operand, dimensions)
-        }
+        let joined = Self.joined(operand, dimensions)
         guard joined.extents.count <= Int(HK_MAX_RANK) else {
             throw BackendError(
                 .unsupported, "indexing of rank \(operand.rank) by \(dimensions) does not fit the kernels' limit")
