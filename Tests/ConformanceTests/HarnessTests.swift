@@ -97,6 +97,9 @@ struct HarnessTests {
     func coverage() {
         let operations = Set(ConformanceSuite.standard.cases.map(\.operation))
         for code in PrimitiveCode.allCases { #expect(operations.contains(code.name), "\(code.name) has no case") }
+        for name in CompositeRegistry.standard.names {
+            #expect(operations.contains(name), "composite \(name) has no case")
+        }
         for type in ScalarType.allCases {
             #expect(ConformanceSuite.standard.cases.contains { $0.scalarType == type }, "\(type) has no case")
         }

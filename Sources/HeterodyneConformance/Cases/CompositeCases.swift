@@ -7,7 +7,7 @@ import HeterodyneOps
 /// Cases of the composites of the standard registry, in a few configurations each. Whether a device runs a composite by
 /// itself or its decomposition, the results must be those of the decomposition within its error bound.
 enum CompositeCases {
-    static var all: [ConformanceCase] { elementwise }
+    static var all: [ConformanceCase] { elementwise + structured }
 
     /// A configuration of an elementwise composite and the range over which it varies.
     private struct Configuration {
@@ -72,6 +72,33 @@ enum CompositeCases {
                             })
                     }
                 }
+            }
+        }
+        return cases
+    }
+
+    private static var structured: [ConformanceCase] {
+        var cases: [ConformanceCase] = []
+        for configuration in CompositeConfiguration.neural + CompositeConfiguration.data {
+            let composite = configuration.composite
+            for type in configuration.types {
+                let shape = configuration.operands.first.map { CaseTable.name($0.shape) } ?? "scalar"
+                cases.append(
+                    ConformanceCase(
+                        composite.name, type, "\(configuration.name)/\(configuration.values)/\(shape)",
+                        configuration.isExact ? .exact : .bound,
+                        isQuick: type == .float32 || type == configuration.types.first
+                            || (type == .bfloat16 && configuration.name == "default")
+                    ) { builder throws(GraphError) in
+                        var operands: [Term] = []
+                        for operand in configuration.operands {
+                            operands.append(
+                                try builder.operand(
+                                    TensorType(operand.scalarType ?? type, operand.shape), operand.values))
+                        }
+                        try builder.output(
+                            builder.graph.addAll(.composite(configuration.make?(type) ?? composite), operands))
+                    })
             }
         }
         return cases

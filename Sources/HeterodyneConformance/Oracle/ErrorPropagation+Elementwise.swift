@@ -44,7 +44,7 @@ extension ErrorPropagation {
             let value = try x.value.convert(target)
             guard let error = x.error else { return Tracked(type, value) }
             let (below, above) = (try (x.value - error).convert(target), try (x.value + error).convert(target))
-            var doubt = try below.compare(.notEqual, above)
+            var doubt = try below.compareBits(.notEqual, above)
             // Nothing is known of the value, or zero lies within the error of a truth value.
             doubt = try doubt.or(error.compare(.less, .infinity).not().and(x.value.compare(.equal, x.value)))
             if target == .bool { doubt = try doubt.or(x.value.abs().compare(.lessOrEqual, error)) }
