@@ -40,6 +40,7 @@ struct HarnessTests {
         (.dropsNaN, "maximum/float32", "where nan is right"), (.flushes, "multiply/float32", "is 0.0 where"),
         (.wavers, "dot/float32", "differs between two runs"), (.lies, "gather/int64", "it does not compile"),
         (.breaksDown, "add/float32", "smoke"), (.takesInput, "add/float32", "was not given away"),
+        (.coarse, "chain/float32", "units in the last place"),
         (.takesAnySize, "conduct/bind-wrong-size", "throws nothing"),
     ]
 
@@ -49,6 +50,20 @@ struct HarnessTests {
         let failures = report.results.filter { $0.status == .failed && $0.id.hasPrefix(prefix) }
         #expect(failures.contains { $0.reason?.contains(words) == true }, "\(report.results.map { $0.reason ?? "" })")
         #expect(!report.isConformant)
+    }
+
+    @Test("bounds are tight enough to notice 0.2 % in what composites, sums and chains compute in float32")
+    func sensitivity() throws {
+        let evaluator = try #require(Runtime.shared.evaluator)
+        let device = try Saboteur.device(.coarse)
+        let cases = try ConformanceSuite.standard.quick.cases.filter { test in
+            guard test.metric == .bound, test.scalarType == .float32, test.id.contains("/normal/") else { return false }
+            return try test.program()?.graph.outputTypes.first?.scalarType == .float32
+        }
+        #expect(cases.count > 150)
+        let report = try ConformanceSuite(cases).run(on: device, oracle: evaluator)
+        let missed = report.results.filter { $0.status == .passed && $0.deviation.count > 0 && $0.deviation.ulp > 0 }
+        #expect(missed.isEmpty, "\(missed.map(\.id))")
     }
 
     @Test("every fault is tried")

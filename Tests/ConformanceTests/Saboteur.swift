@@ -9,6 +9,8 @@ enum Fault: String, CaseIterable, Sendable {
     case none
     /// The first float32 of every output is one unit in the last place too large.
     case lastBit
+    /// Every float32 result is 0.2 % too large.
+    case coarse
     /// The last element of every output is left as it was.
     case leavesOneOut
     /// One byte after every output is written.
@@ -121,6 +123,7 @@ private final class SabotagedInvocation: Invocation {
             switch executable.fault {
             case .lastBit where type == .float32: nudge(address)
             case .wavers where type == .float32 && run % 2 == 0: nudge(address)
+            case .coarse where type == .float32: replace(address, buffer.byteCount) { $0 * 1.002 }
             case .leavesOneOut:
                 for byte in buffer.byteCount - width..<buffer.byteCount {
                     address.storeBytes(of: before[index]?[byte] ?? 0, toByteOffset: byte, as: UInt8.self)

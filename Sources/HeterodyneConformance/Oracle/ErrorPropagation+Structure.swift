@@ -17,7 +17,7 @@ extension ErrorPropagation {
         return result
     }
 
-    /// Margins of data move as the data do; a doubtful index makes everything doubtful.
+    /// Margins of data move as the data do; a doubtful index makes doubtful what it can reach.
     func indexed(
         _ primitive: Primitive, _ operands: [Tracked], _ type: TensorType, in builder: GraphBuilder
     ) throws(GraphError) -> Tracked {
@@ -31,7 +31,13 @@ extension ErrorPropagation {
         }
         for index in indices {
             guard let doubt = operands[index].doubt else { continue }
-            result = try spoiled(result, where: doubt.reduce(.or, Array(0..<doubt.rank)))
+            if case .gather = primitive {
+                // Only the slices of doubtful index vectors.
+                let vectors = try doubt.reduce(.or, [doubt.rank - 1])
+                result = try spoiled(result, where: vectors)
+            } else {
+                result = try spoiled(result, where: doubt.reduce(.or, Array(0..<doubt.rank)))
+            }
         }
         return result
     }

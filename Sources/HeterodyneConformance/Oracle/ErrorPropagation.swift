@@ -163,10 +163,11 @@ public struct ErrorPropagation {
         }
     }
 
-    /// A result of which nothing is known where the bool scalar `doubt` holds.
+    /// A result of which nothing is known where `doubt` holds: a bool for each position of the result's first
+    /// dimensions, or one for all of it.
     func spoiled(_ result: Tracked, where doubt: Term) throws(GraphError) -> Tracked {
         var copy = result
-        let everywhere = try doubt.broadcast(result.type.shape, dimensions: [])
+        let everywhere = try doubt.broadcast(result.type.shape, dimensions: Array(0..<doubt.rank))
         if result.isFloat {
             let error = try result.errorTerm()
             copy.error = try everywhere.select(error.like(.infinity), error)
@@ -194,6 +195,12 @@ public struct ErrorPropagation {
     ) throws(GraphError) -> Tracked {
         guard let format = FloatFormat(type.scalarType) else { return Tracked(type, value) }
         var error = try rounding(value, ulp, type.scalarType, canUnderflow: canUnderflow)
+        if ulp <= 0.5 && !limits.allowsFlushing {
+            // Correct rounding changes nothing where the exact result is a number of the type.
+            var isKept = try value.convert(type.scalarType).convert(.float64).compare(.equal, value)
+            if let inherited { isKept = try isKept.and(inherited.compare(.equal, 0)) }
+            error = try isKept.select(error.like(0), error)
+        }
         if let inherited {
             // What is inherited is rounded too.
             error = try error + inherited * (1 + 2 * ulp * format.unitRoundoff)
