@@ -111,6 +111,20 @@ struct FusionTests {
         #expect(executable.stepDescriptions.count == 1)
     }
 
+    @Test func anInPlaceOutputMayHaveABufferOfItsOwn() throws {
+        let type = TensorType(.float32, [8])
+        let graph = try GraphBuilder.graph([type]) { _, t in [try t[0].negate()] }
+        let unit = CompilationUnit(graph: graph, donatedInputs: [0])
+        let executable = try DeviceRunner.backend.compile(unit, for: DeviceRunner.device)
+        #expect(executable.inPlaceOutputs == [0: 0])
+        let invocation = try executable.makeInvocation()
+        let output = try DeviceRunner.guarded(32)
+        try invocation.bind(input: 0, to: DeviceRunner.buffer(Literal(Float(3), shape: [8])))
+        try invocation.bind(output: 0, to: output)
+        try invocation.run()
+        #expect(try DeviceRunner.literal(output, type).scalars(as: Float.self) == [Float](repeating: -3, count: 8))
+    }
+
     @Test func donatedInputsThatAreStillNeededStay() throws {
         var generator = SeededGenerator(24)
         let x = try DeviceRunner.random(TensorType(.float32, [40, 40]), &generator)

@@ -38,19 +38,31 @@ extension Lowering {
         guard let bytes = constantBytes(right), let row = right.group(shape.rightContracting),
             let column = right.group(shape.rightFree)
         else { return nil }
-        var blocks: [UnsafeMutableRawPointer] = []
-        for tile in 0..<tiling.columnTiles {
-            let first = tile * tiling.tileColumns
-            let columns = min(tiling.tileColumns, shape.n - first)
-            let memory = store.constant(byteCount: hk_sgemm_packed_size(Int64(shape.k), Int64(columns)))
-            let source = bytes + (right.offset + first * column.stride) * right.elementSize
+        let start = bytes + right.byteOffset
+        let key = PackedMatrix.Key(
+            address: Int(bitPattern: start), type: right.type, rowStride: row.stride, columnStride: column.stride,
+            rows: shape.k, columns: shape.n, blockColumns: tiling.tileColumns, level: hk_cpu_level())
+        if let matrix = PackedMatrix.find(key) {
+            store.keep(constant: matrix, byteCount: matrix.byteCount)
+            return store.array(matrix.blocks)
+        }
+        let firstColumns = (0..<tiling.columnTiles).map { $0 * tiling.tileColumns }
+        let widths = firstColumns.map { min(tiling.tileColumns, shape.n - $0) }
+        let sizes = widths.map { Int(hk_sgemm_packed_size(Int64(shape.k), Int64($0))) }
+        let matrix = constantOwners[right.root].map { PackedMatrix(sizes: sizes, owner: $0) }
+        let blocks = matrix?.blocks ?? sizes.map { store.constant(byteCount: $0) }
+        for (tile, block) in blocks.enumerated() {
             try check(
                 hk_sgemm_pack_b(
-                    right.type.rawValue, source, Int64(row.stride), Int64(column.stride), Int64(shape.k),
-                    Int64(columns), memory, pool), "packing of a constant matrix")
-            blocks.append(memory)
+                    right.type.rawValue, start + firstColumns[tile] * column.stride * right.elementSize,
+                    Int64(row.stride), Int64(column.stride), Int64(shape.k), Int64(widths[tile]), block, pool),
+                "packing of a constant matrix")
         }
-        Self.retire(bytes + right.byteOffset, shape.k * shape.n * right.elementSize)
+        if let matrix {
+            PackedMatrix.share(matrix, key)
+            store.keep(constant: matrix, byteCount: matrix.byteCount)
+        }
+        Self.retire(start, shape.k * shape.n * right.elementSize)
         return store.array(blocks)
     }
 

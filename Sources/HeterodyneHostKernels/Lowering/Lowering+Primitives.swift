@@ -65,8 +65,9 @@ extension Lowering {
             }
             store.keep(storage)
             guard type.bitWidth == 4 else {
-                return StridedView(
-                    dense: constantRoot(bytes, byteCount: storage.bytes.count), extents: extents, type: type)
+                let root = constantRoot(bytes, byteCount: storage.bytes.count)
+                constantOwners[root] = storage
+                return StridedView(dense: root, extents: extents, type: type)
             }
             let count = Strides.count(extents)
             let memory = store.constant(byteCount: count)

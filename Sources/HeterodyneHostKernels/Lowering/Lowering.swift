@@ -58,6 +58,8 @@ final class Lowering {
     private var values: [[StridedView]] = []
     private var uses: [[Int]] = []
     private var scalarConstants: [UInt64: Int] = [:]
+    /// The literals behind constant blocks, by block.
+    var constantOwners: [Int: LiteralStorage] = [:]
 
     init(
         _ graph: Graph, donated: Set<Int>, arithmetic: ArithmeticMode, options: HostProgramOptions,

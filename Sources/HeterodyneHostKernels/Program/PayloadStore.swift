@@ -55,6 +55,12 @@ final class PayloadStore: @unchecked Sendable {
     /// Keeps `owner` alive as long as the store.
     func keep(_ owner: AnyObject) { owners.append(owner) }
 
+    /// Keeps a constant that programs share alive, and counts its bytes.
+    func keep(constant: AnyObject, byteCount: Int) {
+        owners.append(constant)
+        constantByteCount += byteCount
+    }
+
     /// Takes ownership of a prepared region.
     func own(region: OpaquePointer) { regions.append(region) }
 
