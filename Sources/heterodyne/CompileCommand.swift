@@ -55,8 +55,15 @@ struct CompileCommand: ParsableCommand {
         let program: Program
         do {
             let parsed = try Graph(parsing: text, composites: .standard)
+            let missing = parsed.symbols.subtracting(numbers.keys).sorted()
+            guard missing.isEmpty else {
+                let options = missing.map { "--bind \($0)=<number>" }.joined(separator: " ")
+                throw ValidationError("\(file) has symbolic extents; add \(options)")
+            }
             let graph = numbers.isEmpty ? parsed : try parsed.binding(numbers)
             program = try Runtime.shared.compile(graph, on: target, options: options)
+        } catch let error as ValidationError {
+            throw error
         } catch {
             printError("\(file): \(error)")
             throw ExitCode.failure
@@ -75,6 +82,10 @@ struct CompileCommand: ParsableCommand {
             for stage in program.stages where !names.contains(stage.pass) { names.append(stage.pass) }
             throw ValidationError("there is no stage '\(dump)'; there are: \(names.joined(separator: ", ")), all, none")
         }
-        for stage in stages { print("== \(stage.pass) ==\n\(stage.text)") }
+        var previous: String?
+        for stage in stages {
+            print("== \(stage.pass) ==\n\(stage.text == previous ? "(unchanged)\n" : stage.text)")
+            previous = stage.text
+        }
     }
 }

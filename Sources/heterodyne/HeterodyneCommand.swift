@@ -41,5 +41,5 @@ func read(_ path: String) throws -> String {
 
 /// The device called `name`. Throws a usage error that lists what there is.
 func device(_ name: String) throws -> Device {
-    do { return try Device(name) } catch { throw ValidationError("device '\(name)': \(error)") }
+    do { return try Device(name) } catch { throw ValidationError("\(error)") }
 }

@@ -1,0 +1,124 @@
+// Heterodyne: the `heterodyne` command, run as a user runs it.
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+/// A finished command.
+private struct Outcome {
+    let status: Int32
+    let output: String
+    let errors: String
+}
+
+/// The folder with the built commands: where the test bundle lies.
+private let products: URL? = {
+    for argument in CommandLine.arguments where argument.hasSuffix(".xctest") {
+        return URL(filePath: argument).deletingLastPathComponent()
+    }
+    return Bundle.main.executableURL?.deletingLastPathComponent()
+}()
+
+/// Runs `heterodyne` with its output in files, so that no pipe can fill up.
+private func heterodyne(_ arguments: String...) throws -> Outcome { try heterodyne(arguments) }
+
+private func heterodyne(_ arguments: [String]) throws -> Outcome {
+    let command = try #require(products).appending(path: "heterodyne")
+    try #require(FileManager.default.isExecutableFile(atPath: command.path), "\(command.path) has not been built")
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (output, errors) = (folder.appending(path: "out"), folder.appending(path: "err"))
+    for file in [output, errors] { try Data().write(to: file) }
+    let process = Process()
+    process.executableURL = command
+    process.arguments = arguments
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    try process.run()
+    process.waitUntilExit()
+    return Outcome(
+        status: process.terminationStatus, output: try String(contentsOf: output, encoding: .utf8),
+        errors: try String(contentsOf: errors, encoding: .utf8))
+}
+
+private func temporaryFolder() throws -> URL {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "heterodyne-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    return folder
+}
+
+@Suite("heterodyne")
+struct HeterodyneCommandTests {
+    @Test("lists cases, and runs the one that an identifier names")
+    func conformance() throws {
+        let id = "dot/float32/plain/normal/7x5-5x3"
+        let list = try heterodyne("conformance", "--list", "--filter", id)
+        #expect(list.status == 0 && list.output == "\(id)\n")
+        let run = try heterodyne("conformance", "--device", "reference", "--filter", id)
+        #expect(run.status == 0 && run.output.hasPrefix("reference: 1 passed, 0 failed, 0 skipped"))
+        #expect(!run.errors.contains("\u{1B}"), "a file gets no terminal control sequences")
+    }
+
+    @Test("JSON is one document with totals")
+    func json() throws {
+        let run = try heterodyne("conformance", "-d", "reference", "-f", "transpose/float32", "--json")
+        #expect(run.status == 0)
+        let document = try #require(try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+        let totals = try #require(document["conformance"] as? [String: Int])
+        #expect(document["schema"] as? Int == 1 && (totals["passed"] ?? 0) > 3 && totals["failed"] == 0)
+    }
+
+    @Test("Markdown goes to a file; an expected failure that passes fails the run")
+    func files() throws {
+        let folder = try temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (report, known) = (folder.appending(path: "report.md"), folder.appending(path: "known"))
+        try Data("# none\nreference reverse/* not yet done\n".utf8).write(to: known)
+        let run = try heterodyne(
+            "conformance", "-d", "reference", "-f", "reverse/float32", "--markdown", report.path,
+            "--expected-failures", known.path)
+        #expect(run.status == 1 && run.output.contains("passes although"))
+        let text = try String(contentsOf: report, encoding: .utf8)
+        #expect(text.contains("| reverse | float32 |") && text.contains("not yet done"))
+    }
+
+    @Test(
+        "wrong usage is status 64 and says what there is",
+        arguments: [
+            (["conformance", "-d", "nowhere"], "reference"),
+            (["conformance", "-f", "no such case"], "no case matches"),
+            (["compile", "/nonexistent.graph"], "cannot read"), (["compile"], "file"),
+            (["conformance", "--unknown"], "unknown"),
+        ])
+    func usage(arguments: [String], words: String) throws {
+        let run = try heterodyne(arguments)
+        #expect(run.status == 64 && run.errors.lowercased().contains(words), "\(run.errors)")
+    }
+
+    @Test("compiles a graph and prints its stages and steps")
+    func compile() throws {
+        let folder = try temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "layer.graph")
+        let text = """
+            heterodyne 1
+            graph(%0 "x": float32[batch, 3]) {
+              %1 = softmax(%0) {axis = 1} : float32[batch, 3]
+              return "y" = %1
+            }
+            """
+        try Data(text.utf8).write(to: file)
+        let unbound = try heterodyne("compile", file.path, "--device", "reference")
+        #expect(unbound.status == 64 && unbound.errors.contains("--bind batch=<number>"))
+        let run = try heterodyne("compile", file.path, "--device", "reference", "--bind", "batch=4", "--report")
+        #expect(run.status == 0)
+        for words in ["== input ==", "softmax(%0)", "== decompose ==", "reference: exp float32[4, 3]", "== report =="] {
+            #expect(run.output.contains(words), "\(words)")
+        }
+        let one = try heterodyne("compile", file.path, "-d", "reference", "--bind", "batch=4", "--dump", "decompose")
+        #expect(one.output.contains("== decompose ==") && !one.output.contains("== input =="))
+        try Data("heterodyne 1 graph() {".utf8).write(to: file)
+        let broken = try heterodyne("compile", file.path, "--device", "reference")
+        #expect(broken.status == 1 && broken.errors.contains("1:"))
+    }
+}
