@@ -88,7 +88,7 @@ public protocol Executable: AnyObject, Sendable {
     func makeInvocation() throws(BackendError) -> any Invocation
 
     /// For an output that is computed in the buffer of a donated input, the index of that input. The runtime then
-    /// binds one buffer, which holds the input's content, to both. Inputs that are not named here are never written.
+    /// binds one buffer, which holds the input's content, to both. Inputs that are not donated are never written.
     var inPlaceOutputs: [Int: Int] { get }
 
     /// Bytes of intermediate memory that each invocation owns.

@@ -61,6 +61,8 @@ public final class Program: Sendable {
     let intermediates: [Intermediate]
     /// For every output that is computed in the buffer of a donated input, that input.
     let inPlaceInputs: [Int?]
+    /// Donated inputs that the program may overwrite although no output is computed in them.
+    let scratchInputs: [Int]
     private let pool = Mutex<[PooledSession]>([])
     /// Sessions at rest beyond this many are dropped.
     private static let poolLimit = 64
@@ -87,6 +89,7 @@ public final class Program: Sendable {
         }
         var intermediates: [Intermediate] = []
         var parts: [Part] = []
+        var donatedPlaces: [Place] = []
         var report = compiled.report
         for part in compiled.parts {
             let device = devices[part.target]
@@ -107,6 +110,7 @@ public final class Program: Sendable {
                 guard mayDonate, case .input(let index) = inputPlaces[position] else { return false }
                 return options.donatedInputs.contains(index) && !handedThrough.contains(inputPlaces[position])
             }
+            donatedPlaces += donated.map { inputPlaces[$0] }
             let unit = CompilationUnit(
                 graph: part.graph, donatedInputs: Set(donated), arithmetic: options.compiler.arithmetic,
                 threads: options.compiler.threads, label: report.label)
@@ -130,9 +134,11 @@ public final class Program: Sendable {
         self.parts = parts
         self.report = report
         let ports = (inputs, outputs)
-        inPlaceInputs = try liftingBackend { () throws(BackendError) in
+        let inPlace = try liftingBackend { () throws(BackendError) in
             try Self.inPlaceInputs(parts, ports.0, ports.1)
         }
+        inPlaceInputs = inPlace
+        scratchInputs = inputs.indices.filter { donatedPlaces.contains(.input($0)) && !inPlace.contains($0) }
     }
 
     /// What the executable says about outputs in donated inputs' buffers, checked, as places of the program.
@@ -194,17 +200,17 @@ public final class Program: Sendable {
                 BackendError(.invalidArgument, "the program takes \(inputs.count) inputs, was given \(arguments.count)")
             )
         }
-        var donations: BufferOverlaps?
+        let takesDonations = !scratchInputs.isEmpty || inPlaceInputs.contains { $0 != nil }
+        let overlaps = takesDonations ? BufferOverlaps(arguments) : nil
+        func mayOverwrite(_ input: Int) -> Bool {
+            !arguments[input].isReadOnly && overlaps?.isShared(input) == false
+        }
         var results: [any Buffer] = []
         results.reserveCapacity(outputs.count)
         for (index, output) in outputs.enumerated() {
-            if let input = inPlaceInputs[index], !arguments[input].isReadOnly {
-                let overlaps = donations ?? BufferOverlaps(arguments)
-                donations = overlaps
-                if !overlaps.isShared(input) {
-                    results.append(arguments[input])
-                    continue
-                }
+            if let input = inPlaceInputs[index], mayOverwrite(input) {
+                results.append(arguments[input])
+                continue
             }
             do { results.append(try device.backend.allocate(byteCount: output.byteCount, on: device.id)) } catch {
                 throw .backend(error)
@@ -212,6 +218,7 @@ public final class Program: Sendable {
         }
         try withSession { (session) throws(HeterodyneError) in
             for (index, argument) in arguments.enumerated() { try session.bind(input: index, to: argument) }
+            for input in scratchInputs where !mayOverwrite(input) { try session.bindCopy(ofInput: input) }
             for (index, result) in results.enumerated() { try session.bind(output: index, to: result) }
             try session.runTrusted()
         }

@@ -176,6 +176,17 @@ public final class Session {
         } catch { throw .backend(error) }
     }
 
+    /// Puts a copy of the buffer of input `index` in its place, so that the program may overwrite it.
+    func bindCopy(ofInput index: Int) throws(HeterodyneError) {
+        do {
+            let copy = try program.device.backend.allocate(
+                byteCount: program.inputs[index].byteCount, on: program.device.id)
+            try self.copy(.input(index), to: copy, copy.byteCount)
+            for port in inputPorts[index] { try invocations[port.part].bind(input: port.port, to: copy) }
+            boundInputs[index] = copy
+        } catch { throw .backend(error) }
+    }
+
     /// Forgets inputs and outputs so that the session does not keep callers' memory alive.
     public func unbind() {
         for index in boundInputs.indices {
@@ -274,20 +285,34 @@ public final class Session {
             guard let from = buffer(at: copy.from), from === outputs[copy.toOutput] else { continue }
             outputs[copy.toOutput] = nil
         }
+        // What the program may overwrite counts as an output.
+        let writtenInputs = program.scratchInputs
+        for input in writtenInputs {
+            guard boundInputs[input]?.isReadOnly != true else {
+                throw .backend(
+                    BackendError(
+                        .invalidArgument,
+                        "input '\(program.inputs[input].name)' is donated and bound to a read-only buffer"))
+            }
+            outputs.append(boundInputs[input])
+            inputs[input] = nil
+        }
+        func name(_ written: Int) -> String {
+            written < program.outputs.count
+                ? "output '\(program.outputs[written].name)'"
+                : "donated input '\(program.inputs[writtenInputs[written - program.outputs.count]].name)'"
+        }
         switch BufferOverlaps.conflict(outputs: outputs, inputs: inputs) {
         case nil: needsOverlapCheck = false
         case .outputs(let a, let b):
             throw .backend(
-                BackendError(
-                    .invalidArgument,
-                    "outputs '\(program.outputs[a].name)' and '\(program.outputs[b].name)' are bound to the same memory"
-                ))
+                BackendError(.invalidArgument, "\(name(a)) and \(name(b)) are bound to the same memory"))
         case .outputAndInput(let output, let input):
             throw .backend(
                 BackendError(
                     .invalidArgument,
-                    "output '\(program.outputs[output].name)' is bound to the memory of input "
-                        + "'\(program.inputs[input].name)', which is not donated to it"))
+                    "\(name(output)) is bound to the memory of input '\(program.inputs[input].name)', which is not "
+                        + "donated to it"))
         }
     }
 }

@@ -109,6 +109,19 @@ public final class HostInvocation: Invocation {
         bind(slot: slot, to: address)
     }
 
+    /// Lets go of the buffer of input `index`.
+    public func unbind(input index: Int) { if index >= 0, index < inputCount { unbind(slot: index) } }
+
+    /// Lets go of the buffer of output `index`.
+    public func unbind(output index: Int) {
+        if index >= 0, index < program.outputByteCounts.count { unbind(slot: inputCount + index) }
+    }
+
+    private func unbind(slot: Int) {
+        buffers[slot] = nil
+        addresses[slot] = nil
+    }
+
     private func bind(slot: Int, to address: UnsafeMutableRawPointer) {
         addresses[slot] = address
         for index in patchStarts[slot]..<patchStarts[slot + 1] {
