@@ -11,7 +11,7 @@ import Testing
 
 @Suite("Passes on random graphs")
 struct PassPropertyTests {
-    static let seeds = 0..<120
+    static let seeds = 0..<60
 
     /// A pass and the device that it works for.
     struct Subject: Sendable, CustomTestStringConvertible {

@@ -26,10 +26,10 @@ struct RandomGraphs {
     private let scalarTypes: [ScalarType]
     private let usesComposites: Bool
 
-    /// Elementwise composites without required attributes.
-    private static let composites: [any Composite] = NeuralComposites.elementwise.compactMap {
-        try? $0.init(attributes: [:])
-    }
+    /// Elementwise composites without required attributes, and some that mix elements.
+    private static let composites: [any Composite] =
+        NeuralComposites.elementwise.compactMap { try? $0.init(attributes: [:]) }
+        + [Softmax(axis: 0), LogSoftmax(axis: 0), Hardmax(axis: 0)]
 
     init(
         seed: UInt64, usesComposites: Bool = true,
