@@ -195,8 +195,9 @@ public struct ErrorPropagation {
     ) throws(GraphError) -> Tracked {
         guard let format = FloatFormat(type.scalarType) else { return Tracked(type, value) }
         var error = try rounding(value, ulp, type.scalarType, canUnderflow: canUnderflow)
-        if ulp <= 0.5 && !limits.allowsFlushing {
-            // Correct rounding changes nothing where the exact result is a number of the type.
+        if ulp <= 0.5 && !limits.allowsFlushing && type.scalarType != .float64 {
+            // Correct rounding changes nothing where the exact result is a number of the type. In float64 the value has
+            // been rounded already, and nothing shows whether the exact result was a number.
             var isKept = try value.convert(type.scalarType).convert(.float64).compare(.equal, value)
             if let inherited { isKept = try isKept.and(inherited.compare(.equal, 0)) }
             error = try isKept.select(error.like(0), error)
