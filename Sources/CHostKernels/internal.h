@@ -69,6 +69,9 @@ const hk_kernels *hk_current(void);
 /// A 64-byte aligned buffer of this thread with at least `bytes` bytes, kept until the thread ends; NULL when memory
 /// is not to be had. The next call on the thread may move it.
 void *hk_scratch(size_t bytes);
+/// Another such buffer, for what the calling thread prepares for all threads of a pool run; it and `hk_scratch` do not
+/// overlap.
+void *hk_shared_scratch(size_t bytes);
 #define HK_SCRATCH_LIMIT ((size_t)16 << 20)
 
 /// Class that a type is computed in, or -1 for the 4-bit types.

@@ -171,24 +171,35 @@ typedef struct {
     size_t bytes;
 } scratch_block;
 
-static _Thread_local scratch_block scratch;
-static pthread_key_t scratch_key;
+/// Own: for the thread alone. Shared: for what a caller prepares for all threads of its pool.
+enum { OWN, SHARED, SCRATCH_KINDS };
+
+static _Thread_local scratch_block scratch[SCRATCH_KINDS];
+static pthread_key_t scratch_keys[SCRATCH_KINDS];
 static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
-static int scratch_key_made;
+static int scratch_keys_made;
 
-static void make_key(void) { scratch_key_made = pthread_key_create(&scratch_key, free) == 0; }
+static void make_keys(void) {
+    scratch_keys_made = pthread_key_create(&scratch_keys[OWN], free) == 0
+        && pthread_key_create(&scratch_keys[SHARED], free) == 0;
+}
 
-void *hk_scratch(size_t bytes) {
-    if (bytes <= scratch.bytes) return scratch.memory;
+static void *scratch_of(int kind, size_t bytes) {
+    scratch_block *const block = &scratch[kind];
+    if (bytes <= block->bytes) return block->memory;
     if (bytes > HK_SCRATCH_LIMIT) return NULL;
-    pthread_once(&scratch_once, make_key);
+    pthread_once(&scratch_once, make_keys);
     const size_t rounded = (bytes + 65535) / 65536 * 65536;
     void *memory = aligned_alloc(64, rounded);
     if (memory == NULL) return NULL;
-    free(scratch.memory);
-    scratch = (scratch_block){memory, rounded};
-    if (scratch_key_made) pthread_setspecific(scratch_key, memory);
+    free(block->memory);
+    *block = (scratch_block){memory, rounded};
+    if (scratch_keys_made) pthread_setspecific(scratch_keys[kind], memory);
     return memory;
 }
+
+void *hk_scratch(size_t bytes) { return scratch_of(OWN, bytes); }
+
+void *hk_shared_scratch(size_t bytes) { return scratch_of(SHARED, bytes); }
 
 size_t hk_thread_scratch_limit(void) { return HK_SCRATCH_LIMIT; }
