@@ -41,8 +41,8 @@ public struct ConformanceSuite: Sendable {
     /// The cases of the quick set.
     public var quick: ConformanceSuite { ConformanceSuite(cases.filter(\.isQuick)) }
 
-    /// The cases whose identifiers contain `filter`; with `*` in it, those that match it as a whole, `*` standing for any
-    /// text.
+    /// The cases whose identifiers contain `filter`; with `*` in it, those that match it as a
+    /// whole, `*` standing for any text.
     public func filtered(_ filter: String) -> ConformanceSuite {
         let pattern = CasePattern(filter.contains("*") ? filter : "*\(filter)*")
         return ConformanceSuite(cases.filter { pattern.matches($0.id) })

@@ -28,8 +28,8 @@ struct ConformanceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "conformance", abstract: "Measure devices against the definition of every operation.",
         discussion: """
-            Every case runs without fallback, between guard zones, twice, and is compared with the reference computing in \
-            float64. The limits are those that the device declares. A skip is not a pass: it has the device's reason.
+            Every case runs without fallback, between guard zones, twice, and is compared with the reference computing \
+            in float64. The limits are those that the device declares. A skip is not a pass: it has the device's reason.
 
             A case's identifier reproduces it:
               heterodyne conformance --full --device openblas --filter dot/float32/plain/normal/7x5-5x3
@@ -58,7 +58,7 @@ struct ConformanceCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A file of failures that are known: each line a device (or '*'), a case (with '*' for any text) and a reason.",
+            "A file of known failures: each line a device (or '*'), a case ('*' for any text) and a reason.",
             valueName: "file"), completion: .file())
     var expectedFailures: String?
 

@@ -3,7 +3,7 @@
 
 import HeterodyneGraph
 
-/// Cases of `if` and `while`, of chains that backends fuse, of inputs given away and of programs run by several threads.
+/// Cases of `if` and `while`, of chains that backends fuse, of inputs given away and of concurrent runs.
 enum ControlCases {
     static var all: [ConformanceCase] { conditionals + loops + chains + donations + concurrency }
 

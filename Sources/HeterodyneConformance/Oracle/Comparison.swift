@@ -116,8 +116,8 @@ struct Comparison {
                 if deviation.failure == nil {
                     let unit = format?.unitInLastPlace(of: result.wanted) ?? 1
                     deviation.failure =
-                        "\(name)[\(index)] is \(Self.text(result.found)) where \(Self.text(result.wanted)) is right (off by "
-                        + "\(units) units in the last place, allowed \(result.allowed / unit))"
+                        "\(name)[\(index)] is \(Self.text(result.found)) where \(Self.text(result.wanted)) is right "
+                        + "(off by \(units) units in the last place, allowed \(result.allowed / unit))"
                 }
             }
             if result.wanted.isFinite && result.found.isFinite {

@@ -28,7 +28,7 @@ public struct ErrorPropagation {
     }
 
     /// A graph with the inputs of `graph` and, for output i of it, the outputs `value<i>` (float64 for floats, else of
-    /// the output's type) and `margin<i>` (float64 error bounds for floats, else bool, whether the element is in doubt).
+    /// the output's type) and `margin<i>` (float64 error bounds for floats, else bool: in doubt or not).
     /// Without margins only the values. Throws what building throws, and `malformedGraph` for nesting deeper than 64.
     public func rewriting(_ graph: Graph, withMargins: Bool = true) throws(GraphError) -> Graph {
         let builder = GraphBuilder()

@@ -6,8 +6,8 @@ import HeterodyneGraph
 
 extension DeviceReport {
     /// Reports as one JSON document, schema 1: `conformance` has the totals `passed`, `failed`, `skipped` and
-    /// `expectedFailures`, `devices` one entry for each device with its own totals, and `cases` one entry for each case:
-    /// `id`, `device`, `status`, `observed`, `limit`, `unit` (`ulp`, or `bound` where `observed` is the part of a bound
+    /// `expectedFailures`, `devices` one entry for each device with its own totals, and `cases` one entry for each
+    /// case: `id`, `device`, `status`, `observed`, `limit`, `unit` (`ulp`, or `bound` where `observed` is the part of a bound
     /// that was used), `nmse`, `unbounded`, `reason`. Numbers that JSON does not have are `null`.
     public static func json(_ reports: [DeviceReport]) -> String {
         func totals(_ reports: [DeviceReport]) -> String {

@@ -20,8 +20,8 @@ extension DeviceReport {
             "",
             "| passed | failed | skipped | expected failures |", "| ---: | ---: | ---: | ---: |",
             "| \(count(.passed)) | \(count(.failed)) | \(count(.skipped)) | \(count(.expectedFailure)) |", "",
-            "Errors are the largest seen, in units in the last place of the result type, beside the limit; for sums and",
-            "composites the largest part of the bound of running error analysis that was used.", "",
+            "Errors are the largest seen, in units in the last place of the result type, beside the limit; for sums",
+            "and composites the largest part of the bound of running error analysis that was used.", "",
             "| operation | type | passed | failed | skipped | expected | error | limit |",
             "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]

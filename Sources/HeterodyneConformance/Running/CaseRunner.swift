@@ -88,8 +88,8 @@ struct CaseRunner: Sendable {
         let second = try once(session, program, test, inputs, misaligned: true, fill: 0x5A)
         for (index, (a, b)) in zip(first, second).enumerated() where a != b {
             throw Failure(
-                "output\(index) differs between two runs on the same data \(Self.firstDifference(a, b)); the second run "
-                    + "had unaligned buffers with other content before it")
+                "output\(index) differs between two runs on the same data \(Self.firstDifference(a, b)); the second "
+                    + "run had unaligned buffers with other content before it")
         }
         if test.concurrency > 1 { try concurrently(test, program, inputs, expecting: first) }
         return first

@@ -9,8 +9,8 @@ import HeterodyneRuntime
 struct SupportQuery {
     let device: Device
 
-    /// The reason that the device gives for a node which it does not run, or nil where it runs them all. Composites that
-    /// it wants decomposed are asked about by their decompositions. Throws what decompositions throw.
+    /// The reason that the device gives for a node which it does not run, or nil where it runs them all. Composites
+    /// that it wants decomposed are asked about by their decompositions. Throws what decompositions throw.
     func refusal(_ graph: Graph, depth: Int = 0) throws(GraphError) -> String? {
         guard depth <= ErrorPropagation.maximumDepth else {
             throw GraphError(.malformedGraph, "decompositions are nested too deeply")
