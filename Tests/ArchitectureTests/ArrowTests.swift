@@ -16,7 +16,9 @@ let allowedArrows: [String: Set<String>] = [
     "HeterodyneReference": ["HeterodyneGraph", "HeterodyneBackend"],
     "HeterodyneOpenBLAS": ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels"],
     "HeterodyneWeights": ["HeterodyneGraph"],
-    "HeterodyneConformance": ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneRuntime"],
+    "HeterodyneConformance": [
+        "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
+    ],
     "Heterodyne": [
         "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
         "HeterodyneWeights", "HeterodyneReference", "HeterodyneOpenBLAS",

@@ -11,8 +11,8 @@ public struct DeadCodeElimination: Pass {
     /// The pass.
     public init() {}
 
-    /// The graph without dead nodes, also inside regions.
+    /// The graph without dead nodes, also inside regions; itself where all are needed.
     public func run(_ graph: Graph, in context: PassContext) throws(GraphError) -> Graph {
-        try GraphRewriter(regions: .control).rewrite(graph) { (_, _, _, _) throws(GraphError) in nil }
+        try graph.droppingDeadNodesEverywhere()
     }
 }
