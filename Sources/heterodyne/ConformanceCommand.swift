@@ -81,7 +81,8 @@ struct ConformanceCommand: ParsableCommand {
             let progress = Progress(total: suite.cases.count, device: device.id)
             let report = try suite.run(on: device, oracle: oracle, expectedFailures: expected, progress: progress.show)
             progress.finish()
-            printError(report.summary)
+            // Standard output belongs to the document.
+            if json { printError(report.summary) }
             reports.append(report)
         }
         if let markdown {
