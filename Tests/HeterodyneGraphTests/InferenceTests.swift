@@ -69,6 +69,29 @@ import Testing
                 == .invalidAttribute)
     }
 
+    @Test func aGatherFromAnEmptyDimensionNeedsAnEmptyResult() throws {
+        let n = Extent.symbol("n")
+        let gather = Primitive.gather(dimensions: [1])
+        func result(_ x: Shape, _ indices: Shape) throws(GraphError) -> Shape {
+            try gather.inferTypes([TensorType(.float32, x), TensorType(.int64, indices)])[0].shape
+        }
+        #expect(try result([2, 0], [0, 1]) == [0, 2])
+        #expect(try result([0, 0], [7, 1]) == [7, 0])
+        #expect(try result([2, 0], [n, 1]) == [n, 2])
+        #expect(try result([2, n], [7, 1]) == [7, 2])
+        let found = error { () throws(GraphError) in _ = try result([2, 0], [7, 1]) }
+        #expect(found?.kind == .shapeMismatch)
+        #expect(found?.message == "dimension 1 of float32[2, 0] has no element for indices int64[7, 1] to name")
+
+        // What a symbol hides is refused where it is bound.
+        let builder = GraphBuilder()
+        let x = try builder.input("x", TensorType(.float32, [2, n]))
+        try builder.output("y", x.gather(builder.input("i", TensorType(.int64, [7, 1])), dimensions: [1]))
+        let graph = try builder.build()
+        #expect(try graph.binding(["n": 1]).outputTypes == [TensorType(.float32, [7, 2])])
+        #expect(error { () throws(GraphError) in _ = try graph.binding(["n": 0]) }?.kind == .shapeMismatch)
+    }
+
     @Test func symbolicShapesFlowThroughMovementAndContraction() throws {
         let builder = GraphBuilder()
         let (n, m) = (Extent.symbol("n"), Extent.symbol("m"))

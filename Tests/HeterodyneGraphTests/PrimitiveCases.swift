@@ -170,6 +170,7 @@ struct PrimitiveCase: Sendable, CustomStringConvertible {
                 refuses: [
                     ([f(5, n), i(7, 2)], .shapeMismatch), ([f(5, n), i()], .shapeMismatch),
                     ([f(5, n), f(7, 1)], .invalidType), ([f(5, n)], .operandCount),
+                    ([f(0, 2), i(7, 1)], .shapeMismatch), ([f(0), i(1)], .shapeMismatch),
                 ], wrong: [(.gather(dimensions: [2]), .invalidAttribute)]),
             .init(
                 primitive: .scatter(.add, dimensions: [0]), operands: [f(5, n), i(7, 1), f(7, n)], results: [f(5, n)],

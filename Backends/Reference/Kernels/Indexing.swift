@@ -63,7 +63,7 @@ enum Indexing {
     ) throws(EvaluationError) -> Literal {
         let source = try Elements<T>(x)
         if source.buffer.isEmpty {
-            // Nothing to clamp to: a result that has elements all the same is zero bits.
+            // Inference refuses a result with elements then.
             return try makeLiteral(type, of: T.self, keeping: []) { $0.update(repeating: T(converting: Int64(0))) }
         }
         let positions = try Elements<Int64>(try Convert.convert(indices, to: .int64))

@@ -131,7 +131,15 @@ extension Primitive {
         switch self {
         case .gather(let dimensions):
             try Rules.count(operands, 2)
-            return operands[0].with(try Self.gatheredShape(operands[0], operands[1], dimensions))
+            let type = operands[0]
+            let shape = try Self.gatheredShape(type, operands[1], dimensions)
+            if let empty = dimensions.first(where: { type.shape[$0] == 0 }) {
+                // With a symbolic extent the result may still turn out empty; binding it infers again.
+                try Rules.require(
+                    !shape.dimensions.allSatisfy { ($0.fixedValue ?? 0) > 0 }, .shapeMismatch,
+                    "dimension \(empty) of \(type) has no element for indices \(operands[1]) to name")
+            }
+            return type.with(shape)
         case .scatter(let mode, let dimensions):
             try Rules.count(operands, 3)
             let type = operands[0]
