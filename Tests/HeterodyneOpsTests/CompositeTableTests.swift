@@ -25,6 +25,17 @@ struct CompositeTableTests {
             .filter { $0.offset % 2 == 1 }.map { String($0.element) }
     }
 
+    @Test("every composite has one name, and samples or cases")
+    func coverage() {
+        let names = StandardComposites.all.map { $0.name }
+        #expect(Set(names).count == names.count)
+        #expect(Set(names) == Set(CompositeRegistry.standard.names))
+        let neural = Set(NeuralSamples.all.map(\.composite.name))
+        let data = Set(DataCases.all.map(\.composite.name))
+        #expect(neural.union(data) == Set(names))
+        #expect(neural.isDisjoint(with: data))
+    }
+
     @Test("every composite stands in the table once, and no other name")
     func names() throws {
         let names = try rows().flatMap(\.names)

@@ -7,14 +7,6 @@ import Testing
 
 @Suite("Data composites")
 struct DataCompositeTests {
-    @Test("every composite has cases and one name")
-    func coverage() {
-        let names = DataComposites.all.map { $0.name }
-        #expect(Set(names).count == names.count)
-        #expect(Set(DataCases.all.map(\.composite.name)) == Set(names))
-        #expect(Set(names).isSubset(of: CompositeRegistry.standard.names))
-    }
-
     @Test("attributes round trip", arguments: DataCases.all)
     func roundTrip(_ item: DataCase) throws {
         let remade = try CompositeRegistry.standard.make(item.composite.name, item.composite.attributes)

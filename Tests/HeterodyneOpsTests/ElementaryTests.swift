@@ -13,7 +13,7 @@ struct ElementaryTests {
     @Test("every elementwise composite has a fixture in each float type")
     func coverage() {
         let cases = FixtureHarness.cases("neural", "elementwise")
-        for composite in NeuralComposites.elementwise {
+        for composite in StandardComposites.elementwise {
             let types = Set(cases.filter { $0.op == composite.name }.flatMap { $0.inputs.map(\.type) })
             let wanted: Set<String> =
                 composite.name == "prelu"

@@ -18,7 +18,7 @@ public struct Relu: UnaryElementwiseComposite {
 }
 
 /// `x` from zero upward, `α x` below.
-public struct LeakyRelu: ElementwiseComposite {
+public struct LeakyRelu: AlphaComposite {
     /// `leakyRelu`.
     public static let name = "leakyRelu"
     /// The slope α below zero.
@@ -27,16 +27,6 @@ public struct LeakyRelu: ElementwiseComposite {
     /// `x` from zero upward, `α x` below.
     public init(alpha: Double = 0.01) { self.alpha = alpha }
 
-    /// `alpha`.
-    public var attributes: Attributes { ["alpha": .number(alpha)] }
-    /// Reads `alpha`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        alpha = try reader.number("alpha")
-        try reader.finish()
-    }
-    /// `alpha` is finite.
-    public func validate(for scalarType: ScalarType) throws(GraphError) { try OperandRules.finite(alpha, "alpha") }
     /// A selection by sign.
     public func evaluate(_ operands: [Term]) throws(GraphError) -> Term {
         let x = operands[0]
@@ -89,11 +79,9 @@ public struct Clip: ElementwiseComposite {
         return attributes
     }
     /// Reads `minimum` and `maximum`, both optional.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         minimum = try reader.optionalNumber("minimum")
         maximum = try reader.optionalNumber("maximum")
-        try reader.finish()
     }
     /// Bounds are numbers, whole ones for integers.
     public func validate(for scalarType: ScalarType) throws(GraphError) {
@@ -132,11 +120,9 @@ public struct HardSigmoid: ElementwiseComposite {
     /// `alpha` and `beta`.
     public var attributes: Attributes { ["alpha": .number(alpha), "beta": .number(beta)] }
     /// Reads `alpha` and `beta`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         alpha = try reader.number("alpha")
         beta = try reader.number("beta")
-        try reader.finish()
     }
     /// Both are finite.
     public func validate(for scalarType: ScalarType) throws(GraphError) {
@@ -163,7 +149,7 @@ public struct HardSwish: UnaryElementwiseComposite {
 }
 
 /// `x` above α, else 0.
-public struct ThresholdedRelu: ElementwiseComposite {
+public struct ThresholdedRelu: AlphaComposite {
     /// `thresholdedRelu`.
     public static let name = "thresholdedRelu"
     /// The threshold α.
@@ -172,16 +158,6 @@ public struct ThresholdedRelu: ElementwiseComposite {
     /// `x` above α, else 0.
     public init(alpha: Double = 1) { self.alpha = alpha }
 
-    /// `alpha`.
-    public var attributes: Attributes { ["alpha": .number(alpha)] }
-    /// Reads `alpha`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        alpha = try reader.number("alpha")
-        try reader.finish()
-    }
-    /// `alpha` is finite.
-    public func validate(for scalarType: ScalarType) throws(GraphError) { try OperandRules.finite(alpha, "alpha") }
     /// A selection.
     public func evaluate(_ operands: [Term]) throws(GraphError) -> Term {
         let x = operands[0]
@@ -207,11 +183,9 @@ public struct Shrink: ElementwiseComposite {
     /// `threshold` and `bias`.
     public var attributes: Attributes { ["threshold": .number(threshold), "bias": .number(bias)] }
     /// Reads `threshold` and `bias`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         threshold = try reader.number("threshold")
         bias = try reader.number("bias")
-        try reader.finish()
     }
     /// The threshold is finite and not negative, the bias finite.
     public func validate(for scalarType: ScalarType) throws(GraphError) {

@@ -30,10 +30,8 @@ public struct Silu: ElementwiseComposite {
     /// `beta`.
     public var attributes: Attributes { ["beta": .number(beta)] }
     /// Reads `beta`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         beta = try reader.number("beta")
-        try reader.finish()
     }
     /// `beta` is finite.
     public func validate(for scalarType: ScalarType) throws(GraphError) { try OperandRules.finite(beta, "beta") }
@@ -66,10 +64,8 @@ public struct Gelu: ElementwiseComposite {
     /// `approximation`.
     public var attributes: Attributes { ["approximation": .string(approximation.rawValue)] }
     /// Reads `approximation`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         approximation = try reader.choice("approximation")
-        try reader.finish()
     }
 
     /// `x (1 + erf(x/√2)) / 2` near zero; elsewhere from `e^(-x²/2)`, so that nothing cancels.
@@ -133,7 +129,7 @@ public struct Mish: UnaryElementwiseComposite {
 }
 
 /// `x` above zero, `α (e^x - 1)` below (Clevert et al. 2015).
-public struct Elu: ElementwiseComposite {
+public struct Elu: AlphaComposite {
     /// `elu`.
     public static let name = "elu"
     /// The factor α.
@@ -142,16 +138,6 @@ public struct Elu: ElementwiseComposite {
     /// `x` above zero, `α (e^x - 1)` below.
     public init(alpha: Double = 1) { self.alpha = alpha }
 
-    /// `alpha`.
-    public var attributes: Attributes { ["alpha": .number(alpha)] }
-    /// Reads `alpha`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        alpha = try reader.number("alpha")
-        try reader.finish()
-    }
-    /// `alpha` is finite.
-    public func validate(for scalarType: ScalarType) throws(GraphError) { try OperandRules.finite(alpha, "alpha") }
     /// A selection by sign.
     public func evaluate(_ operands: [Term]) throws(GraphError) -> Term {
         let x = operands[0]
@@ -160,7 +146,7 @@ public struct Elu: ElementwiseComposite {
 }
 
 /// `max(0, x) + min(0, α (e^(x/α) - 1))` (Barron 2017).
-public struct Celu: ElementwiseComposite {
+public struct Celu: AlphaComposite {
     /// `celu`.
     public static let name = "celu"
     /// The factor α.
@@ -169,14 +155,6 @@ public struct Celu: ElementwiseComposite {
     /// `max(0, x) + min(0, α (e^(x/α) - 1))`.
     public init(alpha: Double = 1) { self.alpha = alpha }
 
-    /// `alpha`.
-    public var attributes: Attributes { ["alpha": .number(alpha)] }
-    /// Reads `alpha`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        alpha = try reader.number("alpha")
-        try reader.finish()
-    }
     /// `alpha` is finite and not zero.
     public func validate(for scalarType: ScalarType) throws(GraphError) {
         try OperandRules.require(
@@ -208,11 +186,9 @@ public struct Selu: ElementwiseComposite {
     /// `alpha` and `gamma`.
     public var attributes: Attributes { ["alpha": .number(alpha), "gamma": .number(gamma)] }
     /// Reads `alpha` and `gamma`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         alpha = try reader.number("alpha")
         gamma = try reader.number("gamma")
-        try reader.finish()
     }
     /// Both are finite.
     public func validate(for scalarType: ScalarType) throws(GraphError) {

@@ -9,7 +9,7 @@ public import HeterodyneGraph
 /// `H` is a multiple of `Hkv`: query head `h` sees key head `h / (H / Hkv)` (Ainslie et al. 2023). The mask broadcasts,
 /// as NumPy does, to [B, H, Sq, Sk]; where it is bool, false hides a key, else it is added. A query that sees no key
 /// gives zeros. Narrow floats are computed in float32 and rounded once.
-public struct Attention: Composite {
+public struct Attention: AttributedComposite {
     /// Which keys come after a query and are hidden from it.
     public enum Causality: String, Sendable, Hashable, CaseIterable {
         /// None.
@@ -45,12 +45,10 @@ public struct Attention: Composite {
     }
 
     /// Reads `causality`, and `scale` and `softcap` where they are given.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         causality = try reader.choice("causality")
         scale = try reader.optionalNumber("scale")
         softcap = try reader.optionalNumber("softcap")
-        try reader.finish()
     }
 
     /// `q`'s scalar type, shape [B, H, Sq, Dv].

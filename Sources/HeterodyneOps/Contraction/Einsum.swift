@@ -9,7 +9,7 @@ public import HeterodyneGraph
 /// dimensions that broadcast, and extent 1 broadcasts against any. Without `->` the result has the ellipsis and then
 /// every label that occurs once, in alphabetical order. Operands have one arithmetic type; products of narrow types
 /// accumulate as `dot` does. Throws `parse` for malformed equations, `shapeMismatch` for extents that do not fit.
-public struct Einsum: Composite {
+public struct Einsum: AttributedComposite {
     /// `einsum`.
     public static let name = "einsum"
     /// The equation.
@@ -20,22 +20,20 @@ public struct Einsum: Composite {
     /// The attributes as data.
     public var attributes: Attributes { ["equation": .string(equation)] }
     /// Reads equation.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         equation = try reader.string("equation")
-        try reader.finish()
     }
 
     /// The output labels' extents.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.require(!operands.isEmpty, .operandCount, "needs at least one operand")
+        try OperandRules.require(!operands.isEmpty, .operandCount, "needs at least one operand")
         for operand in operands {
-            try DataRules.arithmetic(operand)
-            try DataRules.sameScalarType(operands[0], operand, "an operand")
+            try OperandRules.arithmetic(operand, "an operand")
+            try OperandRules.sameScalarType(operands[0], operand, "an operand")
         }
         let plan = try EinsumEquation(equation, ranks: operands.map(\.rank))
         let extents = try extents(plan, operands)
-        return [try DataRules.valid(operands[0].with(Shape(plan.output.map { extents[$0] ?? 1 })))]
+        return [try OperandRules.valid(operands[0].with(Shape(plan.output.map { extents[$0] ?? 1 })))]
     }
 
     private func extents(
@@ -45,7 +43,7 @@ public struct Einsum: Composite {
         for (labels, type) in zip(plan.operands, operands) {
             var own: [EinsumLabel: Extent] = [:]
             for (label, extent) in zip(labels, type.shape.dimensions) {
-                try DataRules.require(
+                try OperandRules.require(
                     own[label] == nil || own[label] == extent, .shapeMismatch,
                     "equation \"\(equation)\" takes a diagonal of extents \(own[label] ?? 0) and \(extent) of \(type)")
                 own[label] = extent
@@ -53,7 +51,7 @@ public struct Einsum: Composite {
                     extents[label] = extent
                     continue
                 }
-                try DataRules.require(
+                try OperandRules.require(
                     known == extent || extent == 1, .shapeMismatch,
                     "equation \"\(equation)\" gives one label the extents \(known) and \(extent)")
             }

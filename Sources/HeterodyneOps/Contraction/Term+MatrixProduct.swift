@@ -12,10 +12,10 @@ extension Term {
     public func matrixProduct(
         _ other: Term, accumulation: ScalarType? = nil, result: ScalarType? = nil
     ) throws(GraphError) -> Term {
-        try DataRules.require(
+        try OperandRules.require(
             rank >= 1 && other.rank >= 1, .shapeMismatch, "\(type) and \(other.type): a scalar is no matrix")
         let contracted = other.rank == 1 ? 0 : other.rank - 2
-        try DataRules.require(
+        try OperandRules.require(
             shape[rank - 1] == other.shape[contracted], .shapeMismatch,
             "\(type) times \(other.type): extents \(shape[rank - 1]) and \(other.shape[contracted]) differ")
         // Where one operand has no batch dimensions, nothing needs to be repeated.
@@ -29,7 +29,7 @@ extension Term {
                 other, DotDimensions(leftContracting: [0], rightContracting: [contracted]),
                 accumulation: accumulation, result: result)
         }
-        let batch = try DataRules.broadcast(
+        let batch = try OperandRules.broadcast(
             Shape(Array(shape.dimensions.dropLast(2))), Shape(Array(other.shape.dimensions.dropLast(2))))
         let left = try broadcast(to: Shape(batch.dimensions + shape.dimensions.suffix(2)))
         let right = try other.broadcast(to: Shape(batch.dimensions + other.shape.dimensions.suffix(2)))

@@ -8,7 +8,7 @@ public import HeterodyneGraph
 ///
 /// The result has `(S - 1) * stride + dilation * (K - 1) + 1 - low - high + outputPadding` elements per spatial
 /// dimension. Accumulation and rounding are those of `Convolution`.
-public struct ConvolutionTranspose: Composite {
+public struct ConvolutionTranspose: AttributedComposite {
     /// `convolutionTranspose`.
     public static let name = "convolutionTranspose"
     /// The distance of the kernels' copies, per spatial dimension.
@@ -36,20 +36,14 @@ public struct ConvolutionTranspose: Composite {
 
     /// `strides`, `dilations`, `low`, `high`, `outputPadding` and `groups`.
     public var attributes: Attributes {
-        var attributes = Attributes()
-        spatial.write(to: &attributes)
-        attributes.set("outputPadding", .integers(outputPadding))
-        attributes.set("groups", .integer(groups))
-        return attributes
+        spatial.attributes + ["outputPadding": .integers(outputPadding), "groups": .integer(groups)]
     }
 
     /// Reads `strides`, `dilations`, `low`, `high`, `outputPadding` and `groups`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         spatial = try SpatialAttributes(&reader)
         outputPadding = try reader.integers("outputPadding")
         groups = try reader.integer("groups")
-        try reader.finish()
     }
 
     /// `x`'s scalar type, shape [N, O, extents…].

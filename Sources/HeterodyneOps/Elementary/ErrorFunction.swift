@@ -40,18 +40,11 @@ public struct Erfc: UnaryElementwiseComposite {
 
 /// What erf, erfc and gelu are made of. Operands are float32 or float64.
 enum ErrorFunction {
-    /// The sum of `coefficients[i] * x^i`, by Horner's rule.
-    static func polynomial(_ x: Term, _ coefficients: [Double]) throws(GraphError) -> Term {
-        var sum = try x.like(coefficients.last ?? 0)
-        for coefficient in coefficients.dropLast().reversed() { sum = try sum * x + coefficient }
-        return sum
-    }
-
     /// `erf(x)` for `|x| < smallLimit`.
     static func small(_ x: Term) throws(GraphError) -> Term {
         let table =
             x.scalarType == .float64 ? ErrorFunctionTables.smallFloat64 : ErrorFunctionTables.smallFloat32
-        return try x + x * polynomial(x * x, table)
+        return try x + x * (x * x).polynomial(table)
     }
 
     /// `e^(x²) erfc(x)` for `smallLimit <= x <= limit`.
@@ -60,7 +53,7 @@ enum ErrorFunction {
             x.scalarType == .float64 ? ErrorFunctionTables.scaledFloat64 : ErrorFunctionTables.scaledFloat32
         let sum = try x + ErrorFunctionTables.scaledConstant
         let t = try (x - ErrorFunctionTables.scaledConstant) / sum
-        return try polynomial(t, table) / sum
+        return try t.polynomial(table) / sum
     }
 
     /// Above this, `erfc(x)` is zero in the type of `x`.

@@ -38,7 +38,7 @@ public struct Atan: UnaryElementwiseComposite {
         let t = try choose(x.like(-1), a - 1, a) / choose(a, a + 1, x.like(1))
         let z = try t * t
         let table = isDouble ? ArcTangentTables.atanFloat64 : ArcTangentTables.atanFloat32
-        let tail = try t * z * ErrorFunction.polynomial(z, table) + choose(x.like(2 * low), x.like(low), zero)
+        let tail = try t * z * z.polynomial(table) + choose(x.like(2 * low), x.like(low), zero)
         let value = try choose(x.like(2 * high), x.like(high), zero) + (t + tail)
         return try ErrorFunction.copySign(value, of: x)
     }

@@ -7,7 +7,7 @@ public import HeterodyneGraph
 /// `(x - mean) * (scale / √(variance + ε)) + bias` (Ioffe and Szegedy 2015, inference).
 ///
 /// Beside a narrow `x`, the others may be float32. Narrow floats are computed in float32 and rounded once.
-public struct BatchNormalization: Composite {
+public struct BatchNormalization: EpsilonAttribute {
     /// `batchNormalization`.
     public static let name = "batchNormalization"
     /// What is added to the variance.
@@ -16,27 +16,17 @@ public struct BatchNormalization: Composite {
     /// Normalisation with given statistics.
     public init(epsilon: Double = 1e-5) { self.epsilon = epsilon }
 
-    /// `epsilon`.
-    public var attributes: Attributes { ["epsilon": .number(epsilon)] }
-
-    /// Reads `epsilon`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        epsilon = try reader.number("epsilon")
-        try reader.finish()
-    }
-
     /// `x`'s type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
         let names = ["x", "scale", "bias", "mean", "variance"]
-        try OperandRules.count(operands, 5...5, names.joined(separator: ", "))
+        try OperandRules.count(operands, 5, names.joined(separator: ", "))
         let x = operands[0]
         try OperandRules.float(x, "x")
         try OperandRules.rank(x, atLeast: 2, "x")
         try OperandRules.notNegative(epsilon, "epsilon")
         for (operand, name) in zip(operands, names).dropFirst() {
             try OperandRules.parameter(operand, of: x, name)
-            try OperandRules.vector(operand, x.shape[1], name)
+            try OperandRules.shape(operand, [x.shape[1]], name)
         }
         return [x]
     }
@@ -54,7 +44,7 @@ public struct BatchNormalization: Composite {
 
 /// Operands (x [N, C, …], [scale [C], [bias [C]]]): each of `groups` groups of channels is brought to mean 0 and
 /// variance 1 per batch element, then scaled and shifted per channel (Wu and He 2018).
-public struct GroupNormalization: Composite {
+public struct GroupNormalization: AttributedComposite {
     /// `groupNormalization`.
     public static let name = "groupNormalization"
     /// The number of groups; it divides the number of channels.
@@ -72,11 +62,9 @@ public struct GroupNormalization: Composite {
     public var attributes: Attributes { ["groups": .integer(groups), "epsilon": .number(epsilon)] }
 
     /// Reads `groups` and `epsilon`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         groups = try reader.integer("groups")
         epsilon = try reader.number("epsilon")
-        try reader.finish()
     }
 
     /// `x`'s type.
@@ -94,7 +82,7 @@ public struct GroupNormalization: Composite {
 
 /// Operands (x [N, C, …], [scale [C], [bias [C]]]): every channel of every batch element is brought to mean 0 and
 /// variance 1, then scaled and shifted (Ulyanov et al. 2016).
-public struct InstanceNormalization: Composite {
+public struct InstanceNormalization: EpsilonAttribute {
     /// `instanceNormalization`.
     public static let name = "instanceNormalization"
     /// What is added to the variance.
@@ -102,16 +90,6 @@ public struct InstanceNormalization: Composite {
 
     /// Normalisation of each channel.
     public init(epsilon: Double = 1e-5) { self.epsilon = epsilon }
-
-    /// `epsilon`.
-    public var attributes: Attributes { ["epsilon": .number(epsilon)] }
-
-    /// Reads `epsilon`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        epsilon = try reader.number("epsilon")
-        try reader.finish()
-    }
 
     /// `x`'s type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
@@ -122,52 +100,6 @@ public struct InstanceNormalization: Composite {
     /// A normalisation over all but the first two dimensions.
     public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
         [try ChannelGroups.normalize(operands, groups: nil, epsilon: epsilon, Self.name)]
-    }
-}
-
-/// What is shared by operations that work on groups of channels.
-enum ChannelGroups {
-    static func check(_ operands: [TensorType], epsilon: Double) throws(GraphError) {
-        try OperandRules.count(operands, 1...3, "x, scale, bias")
-        let x = operands[0]
-        try OperandRules.float(x, "x")
-        try OperandRules.rank(x, atLeast: 2, "x")
-        try OperandRules.notNegative(epsilon, "epsilon")
-        for (operand, name) in zip(operands.dropFirst(), ["scale", "bias"]) {
-            try OperandRules.parameter(operand, of: x, name)
-            try OperandRules.vector(operand, x.shape[1], name)
-        }
-    }
-
-    static func check(_ groups: Int, channels: Extent, _ what: String) throws(GraphError) {
-        try OperandRules.require(groups >= 1, .invalidAttribute, "groups \(groups) is below 1")
-        if case .fixed(let channels) = channels {
-            try OperandRules.require(
-                channels % groups == 0, .shapeMismatch, "the \(channels) \(what) do not divide into \(groups) groups")
-        } else {
-            try OperandRules.require(
-                try channels.floorDivided(by: groups).multiplied(by: .fixed(groups)) == channels, .unboundSymbol,
-                "whether \(channels) \(what) divide into \(groups) groups is not known; bind the symbols")
-        }
-    }
-
-    /// `groups` nil: one group per channel.
-    static func normalize(
-        _ operands: [Term], groups: Int?, epsilon: Double, _ what: String
-    ) throws(GraphError) -> Term {
-        let x = try operands[0].widened()
-        var grouped = x
-        if let groups {
-            let perGroup = try x.shape[1].floorDivided(by: groups)
-            grouped = try x.reshape(
-                Shape([x.shape[0], .fixed(groups), perGroup] + Array(x.shape.dimensions[2...])))
-        }
-        let axes = Array(2..<grouped.rank)
-        let (centred, _, inverse) = try Normalization.standardize(grouped, axes, epsilon: epsilon, what)
-        var y = try (centred * inverse.broadcast(like: grouped, axes: [0, 1])).reshape(x.shape)
-        if operands.count > 1 { y = try y * operands[1].widened().broadcast(like: x, axes: [1]) }
-        if operands.count > 2 { y = try y + operands[2].widened().broadcast(like: x, axes: [1]) }
-        return try y.convert(operands[0].scalarType)
     }
 }
 

@@ -9,7 +9,7 @@ public import HeterodyneGraph
 /// `scale` and `bias` broadcast, as NumPy does, to those dimensions; beside a narrow `x` they may be float32. Narrow
 /// floats are computed in float32 and rounded once. With `statistics`, the mean and `1 / √(variance + ε)` are further
 /// results, with extent 1 in the normalised dimensions, float32 where `x` is narrower.
-public struct LayerNormalization: Composite {
+public struct LayerNormalization: AttributedComposite {
     /// `layerNormalization`.
     public static let name = "layerNormalization"
     /// The first normalised dimension.
@@ -32,12 +32,10 @@ public struct LayerNormalization: Composite {
     }
 
     /// Reads `axis`, `epsilon` and `statistics`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         axis = try reader.integer("axis")
         epsilon = try reader.number("epsilon")
         statistics = try reader.bool("statistics")
-        try reader.finish()
     }
 
     /// `x`'s type, then with `statistics` twice the type of the statistics.
@@ -70,7 +68,7 @@ public struct LayerNormalization: Composite {
 
 /// Operands (x, [scale]): `x / √(mean(x²) + ε) * scale`, with the mean over the dimensions from `axis` on
 /// (Zhang and Sennrich 2019). `scale` broadcasts to those dimensions; beside a narrow `x` it may be float32.
-public struct RMSNormalization: Composite {
+public struct RMSNormalization: AttributedComposite {
     /// `rmsNormalization`.
     public static let name = "rmsNormalization"
     /// The first normalised dimension.
@@ -88,11 +86,9 @@ public struct RMSNormalization: Composite {
     public var attributes: Attributes { ["axis": .integer(axis), "epsilon": .number(epsilon)] }
 
     /// Reads `axis` and `epsilon`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         axis = try reader.integer("axis")
         epsilon = try reader.number("epsilon")
-        try reader.finish()
     }
 
     /// `x`'s type.
@@ -113,42 +109,13 @@ public struct RMSNormalization: Composite {
     }
 }
 
-/// What the normalisations share.
-enum Normalization {
-    /// Checks `x`, `axis` and `epsilon`, and parameters that broadcast to the dimensions from `axis` on.
-    static func checkTrailing(_ operands: [TensorType], axis: Int, epsilon: Double) throws(GraphError) {
-        let x = operands[0]
-        try OperandRules.float(x, "x")
-        try OperandRules.axis(axis, rank: x.rank)
-        try OperandRules.notNegative(epsilon, "epsilon")
-        let normalized = Shape(Array(x.shape.dimensions[axis...]))
-        for (operand, name) in zip(operands.dropFirst(), ["scale", "bias"]) {
-            try OperandRules.parameter(operand, of: x, name)
-            try OperandRules.broadcasts(operand, to: normalized, name)
-        }
-    }
-
-    /// `x - mean`, the mean and `1 / √(variance + ε)` along `axes`, which the last two no longer have.
-    static func standardize(
-        _ x: Term, _ axes: [Int], epsilon: Double, _ what: String
-    ) throws(GraphError) -> (centred: Term, mean: Term, inverse: Term) {
-        let kept = (0..<x.rank).filter { !axes.contains($0) }
-        let mean = try x.mean(axes, what)
-        let centred = try x - mean.broadcast(like: x, axes: kept)
-        let variance = try (centred * centred).mean(axes, what)
-        return (centred, mean, try 1 / (variance + epsilon).sqrt())
-    }
-}
-
 extension Term {
     /// Layer normalisation over the dimensions from `axis` on; -1 is the last.
     public func layerNormalization(
         axis: Int = -1, scale: Term? = nil, bias: Term? = nil, epsilon: Double = 1e-5
     ) throws(GraphError) -> Term {
-        var operands = [self]
-        let parameters = try Term.parameters(scale, bias)
-        operands += parameters
-        return try builder.add(LayerNormalization(axis: normalized(axis: axis), epsilon: epsilon), operands)
+        let composite = LayerNormalization(axis: try normalized(axis: axis), epsilon: epsilon)
+        return try builder.add(composite, [self] + Term.parameters(scale, bias))
     }
 
     /// Root-mean-square normalisation over the dimensions from `axis` on; -1 is the last.
@@ -156,12 +123,5 @@ extension Term {
     {
         try builder.add(
             RMSNormalization(axis: normalized(axis: axis), epsilon: epsilon), [self] + (scale.map { [$0] } ?? []))
-    }
-
-    /// Scale and bias as operands; a bias alone gets a scale of ones.
-    static func parameters(_ scale: Term?, _ bias: Term?) throws(GraphError) -> [Term] {
-        guard let bias else { return scale.map { [$0] } ?? [] }
-        if let scale { return [scale, bias] }
-        return [try bias.like(1), bias]
     }
 }

@@ -4,7 +4,7 @@
 public import HeterodyneGraph
 
 /// `x / max(‖x‖_p, ε)` along an axis.
-public struct LpNormalization: Composite {
+public struct LpNormalization: AttributedComposite {
     /// `lpNormalization`.
     public static let name = "lpNormalization"
     /// The axis whose vectors get norm 1.
@@ -27,19 +27,17 @@ public struct LpNormalization: Composite {
     }
 
     /// Reads `axis`, `p` and `epsilon`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         axis = try reader.integer("axis")
         p = try reader.integer("p")
         epsilon = try reader.number("epsilon")
-        try reader.finish()
     }
 
     /// `x`'s type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try OperandRules.count(operands, 1...1, "x")
+        try OperandRules.count(operands, 1, "x")
         try OperandRules.float(operands[0], "x")
-        try OperandRules.axis(axis, rank: operands[0].rank)
+        try OperandRules.dimension(axis, rank: operands[0].rank)
         try OperandRules.require(p >= 1, .invalidAttribute, "p \(p) is below 1")
         try OperandRules.notNegative(epsilon, "epsilon")
         return operands
@@ -53,29 +51,8 @@ public struct LpNormalization: Composite {
     }
 }
 
-/// Powers and roots of the p-norm.
-enum PNorm {
-    /// `|x|^p`.
-    static func powers(_ x: Term, _ p: Int) throws(GraphError) -> Term {
-        switch p {
-        case 1: try x.abs()
-        case 2: try x * x
-        default: try x.abs().power(x.like(Double(p)))
-        }
-    }
-
-    /// The `p`-th root of a sum of powers.
-    static func root(_ sum: Term, _ p: Int) throws(GraphError) -> Term {
-        switch p {
-        case 1: sum
-        case 2: try sum.sqrt()
-        default: try sum.power(sum.like(1 / Double(p)))
-        }
-    }
-}
-
 /// `(x - mean) / (deviation + ε)` over axes, with the standard deviation of the whole population.
-public struct MeanVarianceNormalization: Composite {
+public struct MeanVarianceNormalization: AttributedComposite {
     /// `meanVarianceNormalization`.
     public static let name = "meanVarianceNormalization"
     /// The axes over which mean and deviation are taken.
@@ -93,18 +70,16 @@ public struct MeanVarianceNormalization: Composite {
     public var attributes: Attributes { ["axes": .integers(axes), "epsilon": .number(epsilon)] }
 
     /// Reads `axes` and `epsilon`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         axes = try reader.integers("axes")
         epsilon = try reader.number("epsilon")
-        try reader.finish()
     }
 
     /// `x`'s type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try OperandRules.count(operands, 1...1, "x")
+        try OperandRules.count(operands, 1, "x")
         try OperandRules.float(operands[0], "x")
-        try OperandRules.distinctAxes(axes, rank: operands[0].rank)
+        try OperandRules.dimensions(axes, rank: operands[0].rank)
         try OperandRules.notNegative(epsilon, "epsilon")
         return operands
     }
@@ -112,7 +87,7 @@ public struct MeanVarianceNormalization: Composite {
     /// Two passes: the variance is the mean of the squared distances from the mean.
     public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
         let x = try operands[0].widened()
-        let kept = (0..<x.rank).filter { !axes.contains($0) }
+        let kept = x.dimensions(except: axes)
         let centred = try x - x.mean(axes, Self.name).broadcast(like: x, axes: kept)
         let deviation = try (centred * centred).mean(axes, Self.name).sqrt() + epsilon
         return [try (centred / deviation.broadcast(like: x, axes: kept)).convert(operands[0].scalarType)]
@@ -122,7 +97,7 @@ public struct MeanVarianceNormalization: Composite {
 /// `x / (bias + α/size Σ x²)^β`, the sum over `size` neighbouring channels, dimension 1 (Krizhevsky et al. 2012).
 ///
 /// The window of channel `c` reaches from `c - ⌊(size-1)/2⌋` to `c + ⌈(size-1)/2⌉`, cut off at the borders.
-public struct LocalResponseNormalization: Composite {
+public struct LocalResponseNormalization: AttributedComposite {
     /// `localResponseNormalization`.
     public static let name = "localResponseNormalization"
     /// The number of channels in a window.
@@ -148,18 +123,16 @@ public struct LocalResponseNormalization: Composite {
     }
 
     /// Reads `size`, `alpha`, `beta` and `bias`.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         size = try reader.integer("size")
         alpha = try reader.number("alpha")
         beta = try reader.number("beta")
         bias = try reader.number("bias")
-        try reader.finish()
     }
 
     /// `x`'s type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try OperandRules.count(operands, 1...1, "x")
+        try OperandRules.count(operands, 1, "x")
         let x = operands[0]
         try OperandRules.float(x, "x")
         try OperandRules.rank(x, atLeast: 2, "x")
@@ -199,9 +172,7 @@ extension Term {
 
     /// `(x - mean) / (deviation + ε)` over axes; negative ones count from the end.
     public func meanVarianceNormalization(axes: [Int], epsilon: Double = 1e-9) throws(GraphError) -> Term {
-        var normal: [Int] = []
-        for axis in axes { normal.append(try normalized(axis: axis)) }
-        return try builder.add(MeanVarianceNormalization(axes: normal, epsilon: epsilon), [self])
+        try builder.add(MeanVarianceNormalization(axes: normalized(axes: axes), epsilon: epsilon), [self])
     }
 
     /// `x / (bias + α/size Σ x²)^β` over windows of `size` channels, dimension 1.

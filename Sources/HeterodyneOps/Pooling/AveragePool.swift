@@ -7,7 +7,7 @@ public import HeterodyneGraph
 ///
 /// The divisor is the number of the window's elements inside `x`, or, with `countsPadding`, inside `x` and its padding;
 /// what a window of `ceilMode` has beyond the padding never counts.
-public struct AveragePool: Composite {
+public struct AveragePool: AttributedComposite {
     /// `averagePool`.
     public static let name = "averagePool"
     /// The windows.
@@ -22,23 +22,17 @@ public struct AveragePool: Composite {
     }
 
     /// `kernel`, `strides`, `dilations`, `low`, `high`, `ceilMode` and `countsPadding`.
-    public var attributes: Attributes {
-        var attributes = windows.attributes
-        attributes.set("countsPadding", .bool(countsPadding))
-        return attributes
-    }
+    public var attributes: Attributes { windows.attributes + ["countsPadding": .bool(countsPadding)] }
 
     /// Reads the attributes.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         windows = try PoolingWindows(&reader)
         countsPadding = try reader.bool("countsPadding")
-        try reader.finish()
     }
 
     /// `x`'s scalar type, shape [N, C, windows…].
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try OperandRules.count(operands, 1...1, "x")
+        try OperandRules.count(operands, 1, "x")
         try OperandRules.float(operands[0], "x")
         return [operands[0].with(try windows.resultShape(operands[0]))]
     }

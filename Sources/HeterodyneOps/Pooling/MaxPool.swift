@@ -7,7 +7,7 @@ public import HeterodyneGraph
 ///
 /// With `indices`, the second result gives where in the row-major elements of `x` it stands, as int64; of several, the
 /// first; NaN counts as the largest.
-public struct MaxPool: Composite {
+public struct MaxPool: AttributedComposite {
     /// `maxPool`.
     public static let name = "maxPool"
     /// The windows.
@@ -22,23 +22,17 @@ public struct MaxPool: Composite {
     }
 
     /// `kernel`, `strides`, `dilations`, `low`, `high`, `ceilMode` and `indices`.
-    public var attributes: Attributes {
-        var attributes = windows.attributes
-        attributes.set("indices", .bool(indices))
-        return attributes
-    }
+    public var attributes: Attributes { windows.attributes + ["indices": .bool(indices)] }
 
     /// Reads the attributes.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         windows = try PoolingWindows(&reader)
         indices = try reader.bool("indices")
-        try reader.finish()
     }
 
     /// `x`'s scalar type, and int64 with `indices`; shape [N, C, windows…].
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try OperandRules.count(operands, 1...1, "x")
+        try OperandRules.count(operands, 1, "x")
         try OperandRules.arithmetic(operands[0], "x")
         let result = operands[0].with(try windows.resultShape(operands[0]))
         return indices ? [result, result.with(.int64)] : [result]

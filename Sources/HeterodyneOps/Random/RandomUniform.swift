@@ -8,7 +8,7 @@ public import HeterodyneGraph
 /// An element is `k 2^-p` for the upper `p` of its random bits, `p` the type's precision (24 for float32, 53 for
 /// float64, 11 for float16, 8 for bfloat16): every conversion and product is exact. float64 takes the bits of two
 /// `threefryBits` elements: the shape with a last dimension of 2 added, high word first.
-public struct RandomUniform: Composite {
+public struct RandomUniform: RandomFloats {
     /// `randomUniform`.
     public static let name = "randomUniform"
     /// The type of the numbers; a float.
@@ -16,22 +16,6 @@ public struct RandomUniform: Composite {
 
     /// Numbers of `type`.
     public init(_ type: TensorType) { self.type = type }
-    /// The attributes as data.
-    public var attributes: Attributes {
-        ["scalarType": .scalarType(type.scalarType), "shape": .dimensions(type.shape.dimensions)]
-    }
-    /// Reads scalarType and shape.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        type = TensorType(try reader.scalarType("scalarType"), Shape(try reader.dimensions("shape")))
-        try reader.finish()
-    }
-
-    /// The type.
-    public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.random(type, operands)
-        return [type]
-    }
 
     /// Shifts, a conversion and a product, all exact.
     public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
@@ -49,18 +33,6 @@ public struct RandomUniform: Composite {
         let bits = try operands[0].randomBits(type.shape).shiftedRight(32 - precision)
         let unit = Double(sign: .plus, exponent: -precision, significand: 1)
         return [try bits.convert(type.scalarType) * unit]
-    }
-}
-
-extension DataRules {
-    static func random(_ type: TensorType, _ operands: [TensorType]) throws(GraphError) {
-        try count(operands, 1, "key")
-        try key(operands[0])
-        try floating(type, "the result")
-        _ = try valid(type)
-        try require(
-            type.rank < TensorType.maximumRank, .invalidType, "\(type) has rank \(type.rank); 15 is the most")
-        _ = try valid(TensorType(.uint64, type.shape))
     }
 }
 
@@ -88,7 +60,7 @@ extension Term {
     /// 2^31; a number's probability is off by at most 2^-32. Throws `invalidAttribute` for other ranges.
     public func randomIntegers(_ shape: Shape, in range: Range<Int>) throws(GraphError) -> Term {
         let (width, overflow) = range.upperBound.subtractingReportingOverflow(range.lowerBound)
-        try DataRules.require(
+        try OperandRules.require(
             !overflow && width >= 1 && width <= 1 << 31, .invalidAttribute,
             "range \(range) must hold 1 to 2^31 numbers")
         let bits = try randomBits(shape).convert(.int64)

@@ -8,27 +8,21 @@ public import HeterodyneGraph
 ///
 /// Operands: key `[2]` and two tensors of one shape, all uint32. Results: two words of that shape. Integer arithmetic
 /// only, so that every device gives the same bits.
-public struct Threefry2x32: Composite {
+public struct Threefry2x32: PlainComposite {
     /// `threefry2x32`.
     public static let name = "threefry2x32"
 
     /// The cipher.
     public init() {}
-    /// No attributes.
-    public var attributes: Attributes { [:] }
-    /// Takes no attributes.
-    public init(attributes: Attributes) throws(GraphError) {
-        try AttributeReader(attributes, operation: Self.name).finish()
-    }
 
     /// Two words of the counters' shape.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 3, "key, high counter word, low counter word")
-        try DataRules.key(operands[0])
+        try OperandRules.count(operands, 3, "key, high counter word, low counter word")
+        try OperandRules.key(operands[0])
         for word in operands.dropFirst() {
-            try DataRules.require(
+            try OperandRules.require(
                 word.scalarType == .uint32, .invalidType, "a counter word is \(word), not uint32")
-            try DataRules.shape(word, operands[1].shape.dimensions, "the low counter word")
+            try OperandRules.shape(word, operands[1].shape.dimensions, "the low counter word")
         }
         return [operands[1], operands[1]]
     }
@@ -62,7 +56,7 @@ public struct Threefry2x32: Composite {
 ///
 /// The element at row-major position `i` is the exclusive or of both words of Threefry-2x32 on the counter
 /// `(i >> 32, i mod 2^32)`, the scheme that JAX calls partitionable. An element depends on key and position only.
-public struct ThreefryBits: Composite {
+public struct ThreefryBits: AttributedComposite {
     /// `threefryBits`.
     public static let name = "threefryBits"
     /// The shape of the bits.
@@ -73,17 +67,15 @@ public struct ThreefryBits: Composite {
     /// The attributes as data.
     public var attributes: Attributes { ["shape": .dimensions(shape.dimensions)] }
     /// Reads shape.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         shape = Shape(try reader.dimensions("shape"))
-        try reader.finish()
     }
 
     /// uint32 of the shape.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 1, "key")
-        try DataRules.key(operands[0])
-        return [try DataRules.valid(TensorType(.uint32, shape))]
+        try OperandRules.count(operands, 1, "key")
+        try OperandRules.key(operands[0])
+        return [try OperandRules.valid(TensorType(.uint32, shape))]
     }
 
     /// The cipher on the positions.
@@ -104,7 +96,7 @@ public struct ThreefryBits: Composite {
     }
 }
 
-extension DataRules {
+extension OperandRules {
     static func key(_ type: TensorType) throws(GraphError) {
         try require(type == TensorType(.uint32, [2]), .invalidType, "the key is \(type), not uint32[2]")
     }
@@ -125,7 +117,7 @@ extension Term {
 
     /// `count` new keys from this key: key `i` is the cipher's result on the counter `(0, i)`.
     public func splitKey(_ count: Int) throws(GraphError) -> [Term] {
-        try DataRules.require(
+        try OperandRules.require(
             count >= 1 && count <= 1 << 20, .invalidAttribute, "\(count) keys; choose 1 to \(1 << 20)")
         let type = TensorType(.uint32, [count])
         let words = try builder.addAll(

@@ -12,7 +12,7 @@ public import HeterodyneGraph
 /// Operands: x `[length, batch, input]`, w `[directions, 3 hidden, input]`, r `[directions, 3 hidden, hidden]`, then as
 /// the settings say bias `[directions, 6 hidden]`, lengths `[batch]`, initial hidden state `[directions, batch,
 /// hidden]`. Results as for `rnn`. The usual activations f, g are sigmoid and tanh.
-public struct GRU: Composite {
+public struct GRU: AttributedComposite {
     /// `gru`.
     public static let name = "gru"
     /// Direction, activations and optional operands.
@@ -26,17 +26,11 @@ public struct GRU: Composite {
         self.linearBeforeReset = linearBeforeReset
     }
     /// The attributes as data.
-    public var attributes: Attributes {
-        var attributes = settings.attributes
-        attributes.set("linearBeforeReset", .bool(linearBeforeReset))
-        return attributes
-    }
+    public var attributes: Attributes { settings.attributes + ["linearBeforeReset": .bool(linearBeforeReset)] }
     /// Reads the settings and linearBeforeReset.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        settings = try RecurrentSettings(&reader, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
+        settings = try RecurrentSettings(&reader)
         linearBeforeReset = try reader.bool("linearBeforeReset")
-        try reader.finish()
     }
 
     private func shape(_ operands: [TensorType]) throws(GraphError) -> RecurrentShape {

@@ -14,7 +14,7 @@ public import HeterodyneGraph
 /// hidden state and initial cell state `[directions, batch, hidden]`, peepholes `[directions, 3 hidden]` (i, o, f).
 /// Results: Y `[length, directions, batch, hidden]`, the last hidden state and the last cell state. The usual
 /// activations f, g, h are sigmoid, tanh and tanh. `clip` bounds what enters f and g.
-public struct LSTM: Composite {
+public struct LSTM: AttributedComposite {
     /// `lstm`.
     public static let name = "lstm"
     /// Direction, activations and optional operands.
@@ -38,20 +38,17 @@ public struct LSTM: Composite {
     }
     /// The attributes as data.
     public var attributes: Attributes {
-        var attributes = settings.attributes
-        attributes.set("hasInitialCell", .bool(hasInitialCell))
-        attributes.set("hasPeepholes", .bool(hasPeepholes))
-        attributes.set("inputForget", .bool(inputForget))
-        return attributes
+        settings.attributes + [
+            "hasInitialCell": .bool(hasInitialCell), "hasPeepholes": .bool(hasPeepholes),
+            "inputForget": .bool(inputForget),
+        ]
     }
     /// Reads the settings, hasInitialCell, hasPeepholes and inputForget.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        settings = try RecurrentSettings(&reader, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
+        settings = try RecurrentSettings(&reader)
         hasInitialCell = try reader.bool("hasInitialCell")
         hasPeepholes = try reader.bool("hasPeepholes")
         inputForget = try reader.bool("inputForget")
-        try reader.finish()
     }
 
     private func shape(_ operands: [TensorType]) throws(GraphError) -> RecurrentShape {

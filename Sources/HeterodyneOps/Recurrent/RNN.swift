@@ -9,7 +9,7 @@ public import HeterodyneGraph
 /// settings say bias `[directions, 2 hidden]`, lengths `[batch]`, initial hidden state `[directions, batch, hidden]`.
 /// Results: Y `[length, directions, batch, hidden]` and the last hidden state. Beyond a sequence's length Y is zero and
 /// the state stays. The usual activation is tanh. Narrow floats are computed in float32.
-public struct RNN: Composite {
+public struct RNN: SettingsComposite {
     /// `rnn`.
     public static let name = "rnn"
     /// Direction, activations and optional operands.
@@ -17,14 +17,6 @@ public struct RNN: Composite {
 
     /// The layer with `settings`.
     public init(_ settings: RecurrentSettings = RecurrentSettings()) { self.settings = settings }
-    /// The attributes as data.
-    public var attributes: Attributes { settings.attributes }
-    /// Reads the settings.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        settings = try RecurrentSettings(&reader, operation: Self.name)
-        try reader.finish()
-    }
 
     private func shape(_ operands: [TensorType]) throws(GraphError) -> RecurrentShape {
         try settings.check(operands, gates: 1, activationCount: 1, extra: [])

@@ -20,7 +20,7 @@ struct RecurrentOperands {
     let others: [Term]
 
     init(_ operands: [Term], _ settings: RecurrentSettings) throws(GraphError) {
-        let type = DataRules.computeType(operands[0].scalarType)
+        let type = operands[0].scalarType.computationType
         var rest = operands[...]
         func next(_ isPresent: Bool = true) -> Term? { isPresent ? rest.popFirst() : nil }
         func computed(_ term: Term?) throws(GraphError) -> Term? { try term?.convert(type) }

@@ -1,7 +1,7 @@
 // Heterodyne: what the recurrent layers have in common.
 // SPDX-License-Identifier: Apache-2.0
 
-import HeterodyneGraph
+public import HeterodyneGraph
 
 /// In which order a recurrent layer reads its sequence.
 public enum RecurrentDirection: String, Sendable, Hashable, CaseIterable {
@@ -72,7 +72,7 @@ public enum RecurrentActivation: String, Sendable, Hashable, CaseIterable {
 }
 
 /// The attributes that `rnn`, `gru` and `lstm` share.
-public struct RecurrentSettings: Sendable, Hashable {
+public struct RecurrentSettings: CompositeSettings {
     /// In which order the sequence is read.
     public var direction: RecurrentDirection
     /// The activation functions, those of the first direction first; empty for the layer's usual ones.
@@ -106,7 +106,8 @@ public struct RecurrentSettings: Sendable, Hashable {
         self.hasInitialHidden = hasInitialHidden
     }
 
-    var attributes: Attributes {
+    /// The attributes as data.
+    public var attributes: Attributes {
         [
             "direction": .string(direction.rawValue), "activations": .strings(activations.map(\.rawValue)),
             "alphas": .numbers(alphas), "betas": .numbers(betas), "clip": .number(clip), "hasBias": .bool(hasBias),
@@ -114,15 +115,15 @@ public struct RecurrentSettings: Sendable, Hashable {
         ]
     }
 
-    init(_ reader: inout AttributeReader, operation: String) throws(GraphError) {
+    /// Reads all of them.
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         direction = try reader.choice("direction")
         activations = []
         for name in try reader.strings("activations") {
             guard let activation = RecurrentActivation(rawValue: name) else {
                 let choices = RecurrentActivation.allCases.map(\.rawValue).joined(separator: ", ")
                 throw GraphError(
-                    .invalidAttribute, "activation \"\(name)\" is unknown; choose from \(choices)",
-                    operation: operation)
+                    .invalidAttribute, "activation \"\(name)\" is unknown; choose from \(choices)")
             }
             activations.append(activation)
         }
@@ -159,10 +160,10 @@ extension RecurrentSettings {
         let names =
             ["x", "w", "r"] + (hasBias ? ["bias"] : []) + (hasLengths ? ["lengths"] : [])
             + (hasInitialHidden ? ["initial hidden state"] : []) + extra
-        try DataRules.count(operands, names.count, names.joined(separator: ", "))
+        try OperandRules.count(operands, names.count, names.joined(separator: ", "))
         let (x, w, r) = (operands[0], operands[1], operands[2])
-        try DataRules.floating(x, "x")
-        try DataRules.require(
+        try OperandRules.float(x, "x")
+        try OperandRules.require(
             x.rank == 3 && w.rank == 3 && r.rank == 3, .shapeMismatch,
             "x \(x), w \(w) and r \(r) must be [length, batch, input], [directions, gates, input] and "
                 + "[directions, gates, hidden]")
@@ -174,31 +175,31 @@ extension RecurrentSettings {
             directions: direction.count, length: x.shape[0], batch: x.shape[1], hidden: hidden)
         let state: [Extent] = [d, x.shape[1], .fixed(hidden)]
         for (name, type) in zip(names, operands) {
-            if name != "lengths" { try DataRules.sameScalarType(x, type, name) }
+            if name != "lengths" { try OperandRules.sameScalarType(x, type, name) }
             switch name {
             case "x": break
-            case "w": try DataRules.shape(type, [d, .fixed(gates * hidden), x.shape[2]], name)
-            case "r": try DataRules.shape(type, [d, .fixed(gates * hidden), .fixed(hidden)], name)
-            case "bias": try DataRules.shape(type, [d, .fixed(2 * gates * hidden)], name)
+            case "w": try OperandRules.shape(type, [d, .fixed(gates * hidden), x.shape[2]], name)
+            case "r": try OperandRules.shape(type, [d, .fixed(gates * hidden), .fixed(hidden)], name)
+            case "bias": try OperandRules.shape(type, [d, .fixed(2 * gates * hidden)], name)
             case "lengths":
-                try DataRules.integer(type.scalarType, name)
-                try DataRules.shape(type, [x.shape[1]], name)
-            case "peepholes": try DataRules.shape(type, [d, .fixed(3 * hidden)], name)
-            default: try DataRules.shape(type, state, name)
+                try OperandRules.integer(type.scalarType, name)
+                try OperandRules.shape(type, [x.shape[1]], name)
+            case "peepholes": try OperandRules.shape(type, [d, .fixed(3 * hidden)], name)
+            default: try OperandRules.shape(type, state, name)
             }
         }
         let functions = activationCount * direction.count
-        try DataRules.require(
+        try OperandRules.require(
             activations.isEmpty || activations.count == functions, .invalidAttribute,
             "\(activations.count) activations are given; \(functions) are needed, or none")
         for (name, numbers) in [("alphas", alphas), ("betas", betas)] {
-            try DataRules.require(
+            try OperandRules.require(
                 numbers.isEmpty || numbers.count == functions, .invalidAttribute,
                 "\(numbers.count) \(name) are given; \(functions) are needed, or none")
-            try DataRules.require(
+            try OperandRules.require(
                 numbers.allSatisfy(\.isFinite), .invalidAttribute, "\(name) \(numbers) are not finite")
         }
-        try DataRules.require(clip.isFinite && clip >= 0, .invalidAttribute, "clip is \(clip); choose 0 or more")
+        try OperandRules.require(clip.isFinite && clip >= 0, .invalidAttribute, "clip is \(clip); choose 0 or more")
         return shape
     }
 

@@ -9,7 +9,7 @@ public import HeterodyneGraph
 /// it returns the new states and one slice per scanned result. Results: the last states, then the scanned results,
 /// whose first dimension is the sequences'. With `reverse` positions go from last to first, and a scanned result's
 /// slice stands where its step's sequence slices stood. All sequences have the same length; at least one is needed.
-public struct Scan: Composite {
+public struct Scan: AttributedComposite {
     /// `scan`.
     public static let name = "scan"
     /// What one step computes.
@@ -36,18 +36,16 @@ public struct Scan: Composite {
         ]
     }
     /// Reads body, stateCount, sequenceCount and reverse.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         body = try reader.graph("body")
         stateCount = try reader.integer("stateCount")
         sequenceCount = try reader.integer("sequenceCount")
         reverse = try reader.bool("reverse")
-        try reader.finish()
     }
 
     /// The states' types, then the body's other results with the length in front.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.require(
+        try OperandRules.require(
             stateCount >= 0 && sequenceCount >= 1 && stateCount <= operands.count
                 && sequenceCount <= operands.count - stateCount, .operandCount,
             "\(operands.count) operands for \(stateCount) states and \(sequenceCount) sequences (at least 1)")
@@ -56,25 +54,25 @@ public struct Scan: Composite {
         var inputs = states
         var length: Extent?
         for sequence in sequences {
-            try DataRules.require(
+            try OperandRules.require(
                 sequence.rank >= 1, .shapeMismatch, "a sequence is \(sequence); it needs a first dimension")
-            try DataRules.require(
+            try OperandRules.require(
                 length == nil || length == sequence.shape[0], .shapeMismatch,
                 "sequences have lengths \(length ?? 0) and \(sequence.shape[0])")
             length = sequence.shape[0]
             inputs.append(sequence.with(Shape(Array(sequence.shape.dimensions.dropFirst()))))
         }
         inputs += operands[(stateCount + sequenceCount)...]
-        try DataRules.require(
+        try OperandRules.require(
             body.inputTypes == inputs, .shapeMismatch,
             "the body takes \(body.inputTypes) and is given \(inputs)")
-        try DataRules.require(
+        try OperandRules.require(
             body.outputTypes.count >= stateCount
                 && Array(body.outputTypes[..<min(stateCount, body.outputTypes.count)]) == states,
             .shapeMismatch, "the body gives \(body.outputTypes); its first \(stateCount) results must be \(states)")
         var results = states
         for output in body.outputTypes[stateCount...] {
-            results.append(try DataRules.valid(output.with(Shape([length ?? 0] + output.shape.dimensions))))
+            results.append(try OperandRules.valid(output.with(Shape([length ?? 0] + output.shape.dimensions))))
         }
         return results
     }
@@ -136,7 +134,7 @@ extension GraphBuilder {
     ) throws(GraphError) -> (states: [Term], sequences: [Term]) {
         var inputs = states.map(\.type)
         for sequence in sequences {
-            try DataRules.require(
+            try OperandRules.require(
                 sequence.rank >= 1, .shapeMismatch, "a sequence is \(sequence.type); it needs a first dimension")
             inputs.append(sequence.type.with(Shape(Array(sequence.shape.dimensions.dropFirst()))))
         }

@@ -20,7 +20,7 @@ public enum GridPadding: String, Sendable, Hashable, CaseIterable {
 /// centres. Result: `[n, channels, o1, …, ok]` of x's type. Nearest rounds halves to even and takes every type; linear
 /// and cubic (Keys' kernel with a = -0.75) take floats and compute narrow ones in float32. At most 64 elements are
 /// combined: k is at most 6 for linear and 3 for cubic.
-public struct GridSample: Composite {
+public struct GridSample: AttributedComposite {
     /// `gridSample`.
     public static let name = "gridSample"
     /// The interpolation.
@@ -43,31 +43,29 @@ public struct GridSample: Composite {
         ]
     }
     /// Reads mode, padding and alignCorners.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         mode = try reader.choice("mode")
         padding = try reader.choice("padding")
         alignCorners = try reader.bool("alignCorners")
-        try reader.finish()
     }
 
     /// x's type with the grid's extents.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 2, "x, grid")
+        try OperandRules.count(operands, 2, "x, grid")
         let (x, grid) = (operands[0], operands[1])
-        try DataRules.floating(grid, "the grid")
-        if mode != .nearest { try DataRules.floating(x, "the operand of \(mode.rawValue) sampling") }
+        try OperandRules.float(grid, "the grid")
+        if mode != .nearest { try OperandRules.float(x, "the operand of \(mode.rawValue) sampling") }
         let k = x.rank - 2
-        try DataRules.require(
+        try OperandRules.require(
             k >= 1 && grid.rank == x.rank && grid.shape[k + 1] == .fixed(k), .shapeMismatch,
             "x \(x) and grid \(grid) must be [n, channels, d1, …, dk] and [n, o1, …, ok, k]")
-        try DataRules.require(
+        try OperandRules.require(
             x.shape[0] == grid.shape[0], .shapeMismatch, "x \(x) and grid \(grid) differ in their first dimension")
-        try DataRules.require(
+        try OperandRules.require(
             mode == .nearest || k <= (mode == .linear ? 6 : 3), .shapeMismatch,
             "\(mode.rawValue) sampling of \(k) dimensions combines over 64 elements")
         let shape = Shape([x.shape[0], x.shape[1]] + grid.shape.dimensions[1...k])
-        try DataRules.require(
+        try OperandRules.require(
             !x.shape.dimensions[2...].contains(0) || shape.dimensions.contains(0), .shapeMismatch,
             "\(x) has no element to sample")
         return [x.with(shape)]

@@ -8,7 +8,7 @@ public import HeterodyneGraph
 /// Every axis is treated on its own, one after the other. Positions outside of the input read the edge, except with
 /// `cropAndResize`, which takes `extrapolationValue` there. Nearest takes every element type; linear and cubic take
 /// floats, and compute narrow ones in float32. The resized axes must not be empty.
-public struct Resize: Composite {
+public struct Resize: AttributedComposite {
     /// `resize`.
     public static let name = "resize"
     /// The axes to resize; negative ones count from the back.
@@ -66,8 +66,7 @@ public struct Resize: Composite {
     }
 
     /// Reads all attributes.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         axes = try reader.integers("axes")
         sizes = try reader.integers("sizes")
         scales = try reader.numbers("scales")
@@ -79,43 +78,42 @@ public struct Resize: Composite {
         antialias = try reader.bool("antialias")
         roi = try reader.numbers("roi")
         extrapolationValue = try reader.number("extrapolationValue")
-        try reader.finish()
     }
 
     /// x's type with the extents replaced.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 1, "x")
+        try OperandRules.count(operands, 1, "x")
         let type = operands[0]
-        if mode != .nearest { try DataRules.floating(type, "the operand of \(mode.rawValue) resizing") }
-        _ = try DataRules.axes(axes, rank: type.rank)
-        try DataRules.require(
+        if mode != .nearest { try OperandRules.float(type, "the operand of \(mode.rawValue) resizing") }
+        _ = try OperandRules.axes(axes, rank: type.rank)
+        try OperandRules.require(
             sizes.count == axes.count && (scales.isEmpty || scales.count == axes.count), .invalidAttribute,
             "\(axes.count) axes need as many sizes (\(sizes.count)) and as many scales or none (\(scales.count))")
-        try DataRules.require(
+        try OperandRules.require(
             roi.count == (transform == .cropAndResize ? 2 * axes.count : 0) && roi.allSatisfy(\.isFinite),
             .invalidAttribute,
             "roi has \(roi.count) numbers; cropAndResize needs two finite ones per axis and nothing else takes any")
-        try DataRules.require(
+        try OperandRules.require(
             cubicCoefficient.isFinite, .invalidAttribute, "cubicCoefficient is \(cubicCoefficient), not finite")
-        try DataRules.require(
+        try OperandRules.require(
             !extrapolationValue.isNaN, .invalidAttribute, "extrapolationValue is NaN; choose a number or an infinity")
         var shape = type.shape
         for (i, item) in axes.enumerated() {
-            let axis = try DataRules.axis(item, rank: type.rank)
-            try DataRules.require(
+            let axis = try OperandRules.axis(item, rank: type.rank)
+            try OperandRules.require(
                 sizes[i] >= 0 && sizes[i] <= Self.tableLimit, .invalidAttribute,
                 "size \(sizes[i]) of axis \(axis) is not within 0 and \(Self.tableLimit)")
-            try DataRules.require(
+            try OperandRules.require(
                 type.shape[axis] != 0 || sizes[i] == 0, .shapeMismatch, "axis \(axis) of \(type) is empty")
             if let scale = try scale(i, type.shape[axis]) {
-                try DataRules.require(
+                try OperandRules.require(
                     tapCount(scale: scale).multipliedReportingOverflow(by: max(sizes[i], 1)).partialValue
                         <= Self.tableLimit, .invalidAttribute,
                     "scale \(scale) of axis \(axis) with antialiasing needs over \(Self.tableLimit) weights")
             }
             shape.dimensions[axis] = .fixed(sizes[i])
         }
-        return [try DataRules.valid(type.with(shape))]
+        return [try OperandRules.valid(type.with(shape))]
     }
 
     /// The scale of axis number `i`, or nil where it is not known yet. Throws where it is no positive number.
@@ -124,7 +122,7 @@ public struct Resize: Composite {
             guard case .fixed(let extent) = extent, extent > 0, sizes[i] > 0 else { return nil }
             return Double(sizes[i]) / Double(extent)
         }
-        try DataRules.require(
+        try OperandRules.require(
             scales[i].isFinite && scales[i] > 0, .invalidAttribute, "scale \(scales[i]) is not a positive number")
         return scales[i]
     }
@@ -135,11 +133,11 @@ public struct Resize: Composite {
         if type.shape.dimensions.contains(0) {
             return [try builder.constant(Literal(splatBits: 0, type: type))]
         }
-        let computeType = mode == .nearest ? type.scalarType : DataRules.computeType(type.scalarType)
+        let computeType = mode == .nearest ? type.scalarType : type.scalarType.computationType
         var x = try operands[0].convert(computeType)
         var outside: Term?
         for (i, item) in axes.enumerated() {
-            let axis = try DataRules.axis(item, rank: type.rank)
+            let axis = try OperandRules.axis(item, rank: type.rank)
             let extent = try Shape([x.shape[axis]]).extents()[0]
             let bounds = roi.isEmpty ? (0.0, 1.0) : (roi[i], roi[i + axes.count])
             let scale = try scale(i, .fixed(extent)) ?? 1
@@ -203,13 +201,13 @@ extension Term {
         axes: [Int], scales: [Double], mode: ResizeMode = .nearest, transform: CoordinateTransform = .halfPixel,
         nearestMode: NearestMode = .roundPreferFloor, antialias: Bool = false
     ) throws(GraphError) -> Term {
-        try DataRules.require(
+        try OperandRules.require(
             axes.count == scales.count, .invalidAttribute, "\(axes.count) axes and \(scales.count) scales")
         var sizes: [Int] = []
         for (item, scale) in zip(axes, scales) {
-            let extent = try Shape([shape[DataRules.axis(item, rank: rank)]]).extents()[0]
+            let extent = try Shape([shape[OperandRules.axis(item, rank: rank)]]).extents()[0]
             let size = (Double(extent) * scale).rounded(.down)
-            try DataRules.require(
+            try OperandRules.require(
                 size >= 0 && size <= Double(Resize.tableLimit), .invalidAttribute,
                 "scale \(scale) makes extent \(extent) \(size)")
             sizes.append(Int(size))

@@ -7,7 +7,7 @@ public import HeterodyneGraph
 ///
 /// `[n, c, h, w]` becomes `[n, b*b*c, h/b, w/b]`; channel `(i b + j) c + k` is channel `k` of pixel `(i, j)` of
 /// the block. Extents must divide.
-public struct SpaceToDepth: Composite {
+public struct SpaceToDepth: AttributedComposite {
     /// `spaceToDepth`.
     public static let name = "spaceToDepth"
     /// The block's height and width.
@@ -18,22 +18,20 @@ public struct SpaceToDepth: Composite {
     /// The attributes as data.
     public var attributes: Attributes { ["blockSize": .integer(blockSize)] }
     /// Reads blockSize.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         blockSize = try reader.integer("blockSize")
-        try reader.finish()
     }
 
     /// The rearranged type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        let shape = try DataRules.image(operands, blockSize: blockSize)
+        let shape = try OperandRules.image(operands, blockSize: blockSize)
         let area = try Extent.fixed(blockSize).multiplied(by: .fixed(blockSize))
         let result: Shape = [
             shape[0], try shape[1].multiplied(by: area),
-            try DataRules.divided(shape[2], by: blockSize, "height"),
-            try DataRules.divided(shape[3], by: blockSize, "width"),
+            try OperandRules.divided(shape[2], by: blockSize, "height"),
+            try OperandRules.divided(shape[3], by: blockSize, "width"),
         ]
-        return [try DataRules.valid(operands[0].with(result))]
+        return [try OperandRules.valid(operands[0].with(result))]
     }
 
     /// Reshape, transpose, reshape.
@@ -50,7 +48,7 @@ public struct SpaceToDepth: Composite {
 ///
 /// `[n, c, h, w]` becomes `[n, c/(b*b), h*b, w*b]`. With `channelsFirst` (ONNX's CRD) channel `k b b + i b + j` goes to
 /// channel `k` of pixel `(i, j)` of the block, else (DCR) channel `(i b + j) c/(b*b) + k` does.
-public struct DepthToSpace: Composite {
+public struct DepthToSpace: AttributedComposite {
     /// `depthToSpace`.
     public static let name = "depthToSpace"
     /// The block's height and width.
@@ -68,22 +66,20 @@ public struct DepthToSpace: Composite {
         ["blockSize": .integer(blockSize), "channelsFirst": .bool(channelsFirst)]
     }
     /// Reads blockSize and channelsFirst.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         blockSize = try reader.integer("blockSize")
         channelsFirst = try reader.bool("channelsFirst")
-        try reader.finish()
     }
 
     /// The rearranged type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        let shape = try DataRules.image(operands, blockSize: blockSize)
+        let shape = try OperandRules.image(operands, blockSize: blockSize)
         let b = Extent.fixed(blockSize)
         let result: Shape = [
-            shape[0], try DataRules.divided(shape[1], by: blockSize * blockSize, "number of channels"),
+            shape[0], try OperandRules.divided(shape[1], by: blockSize * blockSize, "number of channels"),
             try shape[2].multiplied(by: b), try shape[3].multiplied(by: b),
         ]
-        return [try DataRules.valid(operands[0].with(result))]
+        return [try OperandRules.valid(operands[0].with(result))]
     }
 
     /// Reshape, transpose, reshape.
@@ -99,7 +95,7 @@ public struct DepthToSpace: Composite {
     }
 }
 
-extension DataRules {
+extension OperandRules {
     /// Checks an image `[n, c, h, w]` and a block size, which stays small enough to be squared.
     static func image(_ operands: [TensorType], blockSize: Int) throws(GraphError) -> Shape {
         try count(operands, 1, "x")

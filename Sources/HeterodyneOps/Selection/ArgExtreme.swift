@@ -4,7 +4,7 @@
 public import HeterodyneGraph
 
 /// The attributes that `argMax` and `argMin` share.
-public struct ArgExtremeAttributes: Sendable, Hashable {
+public struct ArgExtremeAttributes: CompositeSettings {
     /// The axis searched; negative counts from the back.
     public var axis: Int
     /// Whether the axis stays with extent 1.
@@ -24,104 +24,86 @@ public struct ArgExtremeAttributes: Sendable, Hashable {
         self.indexType = indexType
     }
 
-    var attributes: Attributes {
+    /// The attributes as data.
+    public var attributes: Attributes {
         [
             "axis": .integer(axis), "keepDimension": .bool(keepDimension), "selectLastIndex": .bool(selectLastIndex),
             "indexType": .scalarType(indexType),
         ]
     }
 
-    init(_ attributes: Attributes, operation: String) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: operation)
+    /// Reads all of them.
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         axis = try reader.integer("axis")
         keepDimension = try reader.bool("keepDimension")
         selectLastIndex = try reader.bool("selectLastIndex")
         indexType = try reader.scalarType("indexType")
-        try reader.finish()
-    }
-
-    func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 1, "x")
-        let type = operands[0]
-        let axis = try DataRules.axis(axis, rank: type.rank)
-        try DataRules.require(
-            type.shape[axis] != 0, .shapeMismatch, "\(type) has no element along axis \(axis), so no extreme")
-        try DataRules.index(indexType, counts: type.shape[axis])
-        var shape = type.shape
-        if keepDimension { shape.dimensions[axis] = 1 } else { shape.dimensions.remove(at: axis) }
-        return [TensorType(indexType, shape)]
-    }
-
-    func decompose(_ x: Term, _ kind: ReductionKind) throws(GraphError) -> Term {
-        let axis = try DataRules.axis(axis, rank: x.rank)
-        let x = try x.convert(DataRules.computeType(x.scalarType))
-        let others = (0..<x.rank).filter { $0 != axis }
-        let extreme = try x.reduce(kind, [axis]).broadcast(x.shape, dimensions: others)
-        var hit = try x.compare(.equal, extreme)
-        // The extreme is NaN where any element is, and then equals nothing: the NaNs themselves are the hits.
-        if x.scalarType.isFloatingPoint { hit = try hit.or(x.compare(.notEqual, x)) }
-        let type = TensorType(indexType, x.shape)
-        let position = try x.builder.iota(type, dimension: axis)
-        let miss = try x.builder.constant(
-            Literal(splatBits: selectLastIndex ? indexType.lowestBits : indexType.highestBits, type: type))
-        let chosen = try hit.select(position, miss)
-        let reduction: ReductionKind = selectLastIndex ? .maximum : .minimum
-        return keepDimension ? try chosen.reduceKeeping(reduction, [axis]) : try chosen.reduce(reduction, [axis])
     }
 }
 
-/// `argMax(x)`: the position of the largest element along an axis. NaN counts as the largest, as in NumPy; of equal
-/// elements the first is taken, or the last with `selectLastIndex`. Result: x's shape without the axis (or with
-/// extent 1). Throws `shapeMismatch` where the axis is empty.
-public struct ArgMax: Composite {
+/// The position of an extreme along an axis. NaN counts as the extreme, as in NumPy; of equal elements the first is
+/// taken, or the last with `selectLastIndex`. Result: x's shape without the axis (or with extent 1). Throws
+/// `shapeMismatch` where the axis is empty.
+public protocol ArgExtreme: SettingsComposite where Settings == ArgExtremeAttributes {
+    /// The reduction that gives the extreme.
+    static var extreme: ReductionKind { get }
+}
+
+extension ArgExtreme {
+    /// One result of the index type.
+    public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+        try OperandRules.count(operands, 1, "x")
+        let type = operands[0]
+        let axis = try OperandRules.axis(settings.axis, rank: type.rank)
+        try OperandRules.require(
+            type.shape[axis] != 0, .shapeMismatch, "\(type) has no element along axis \(axis), so no extreme")
+        try OperandRules.index(settings.indexType, counts: type.shape[axis])
+        let reduced = try OperandRules.reduced(type, [axis], keep: settings.keepDimension)
+        return [reduced.with(settings.indexType)]
+    }
+
+    /// The smallest position, or the largest with `selectLastIndex`, among those that equal the extreme.
+    public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
+        let x = try operands[0].widened()
+        let axis = try x.normalized(axis: settings.axis)
+        var hit = try x.compare(.equal, x.reduceAndRepeat(Self.extreme, [axis]))
+        // The extreme is NaN where any element is, and then equals nothing: the NaNs themselves are the hits.
+        if x.scalarType.isFloatingPoint { hit = try hit.or(x.isNaNPrimitive()) }
+        let type = x.type.with(settings.indexType)
+        let position = try builder.iota(type, dimension: axis)
+        let last = settings.selectLastIndex
+        let miss = try builder.constant(
+            Literal(splatBits: last ? type.scalarType.lowestBits : type.scalarType.highestBits, type: type))
+        let chosen = try hit.select(position, miss)
+        let reduction: ReductionKind = last ? .maximum : .minimum
+        return [
+            settings.keepDimension ? try chosen.reduceKeeping(reduction, [axis]) : try chosen.reduce(reduction, [axis])
+        ]
+    }
+}
+
+/// `argMax(x)`: the position of the largest element along an axis; see `ArgExtreme`.
+public struct ArgMax: ArgExtreme {
     /// `argMax`.
     public static let name = "argMax"
+    /// The maximum.
+    public static let extreme = ReductionKind.maximum
     /// Axis, form and type of the result.
     public var settings: ArgExtremeAttributes
-
     /// The search with `settings`.
     public init(_ settings: ArgExtremeAttributes) { self.settings = settings }
-    /// The attributes as data.
-    public var attributes: Attributes { settings.attributes }
-    /// Reads axis, keepDimension, selectLastIndex and indexType.
-    public init(attributes: Attributes) throws(GraphError) {
-        settings = try ArgExtremeAttributes(attributes, operation: Self.name)
-    }
-    /// One result of the index type.
-    public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try settings.inferTypes(operands)
-    }
-    /// The smallest position among those that equal the maximum.
-    public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
-        [try settings.decompose(operands[0], .maximum)]
-    }
 }
 
-/// `argMin(x)`: the position of the smallest element along an axis. NaN counts as the smallest, as in NumPy; of equal
-/// elements the first is taken, or the last with `selectLastIndex`. Result: x's shape without the axis (or with
-/// extent 1). Throws `shapeMismatch` where the axis is empty.
-public struct ArgMin: Composite {
+/// `argMin(x)`: the position of the smallest element along an axis; see `ArgExtreme`.
+public struct ArgMin: ArgExtreme {
     /// `argMin`.
     public static let name = "argMin"
+    /// The minimum.
+    public static let extreme = ReductionKind.minimum
     /// Axis, form and type of the result.
     public var settings: ArgExtremeAttributes
-
     /// The search with `settings`.
     public init(_ settings: ArgExtremeAttributes) { self.settings = settings }
-    /// The attributes as data.
-    public var attributes: Attributes { settings.attributes }
-    /// Reads axis, keepDimension, selectLastIndex and indexType.
-    public init(attributes: Attributes) throws(GraphError) {
-        settings = try ArgExtremeAttributes(attributes, operation: Self.name)
-    }
-    /// One result of the index type.
-    public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try settings.inferTypes(operands)
-    }
-    /// The smallest position among those that equal the minimum.
-    public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
-        [try settings.decompose(operands[0], .minimum)]
-    }
 }
 
 extension Term {
@@ -129,17 +111,17 @@ extension Term {
     public func argMax(
         axis: Int, keepDimension: Bool = false, selectLastIndex: Bool = false, indexType: ScalarType = .int64
     ) throws(GraphError) -> Term {
-        let settings = ArgExtremeAttributes(
-            axis: axis, keepDimension: keepDimension, selectLastIndex: selectLastIndex, indexType: indexType)
-        return try builder.add(ArgMax(settings), [self])
+        let composite = ArgMax(
+            .init(axis: axis, keepDimension: keepDimension, selectLastIndex: selectLastIndex, indexType: indexType))
+        return try builder.add(composite, [self])
     }
 
     /// The positions of the smallest elements along `axis`; see `ArgMin`.
     public func argMin(
         axis: Int, keepDimension: Bool = false, selectLastIndex: Bool = false, indexType: ScalarType = .int64
     ) throws(GraphError) -> Term {
-        let settings = ArgExtremeAttributes(
-            axis: axis, keepDimension: keepDimension, selectLastIndex: selectLastIndex, indexType: indexType)
-        return try builder.add(ArgMin(settings), [self])
+        let composite = ArgMin(
+            .init(axis: axis, keepDimension: keepDimension, selectLastIndex: selectLastIndex, indexType: indexType))
+        return try builder.add(composite, [self])
     }
 }

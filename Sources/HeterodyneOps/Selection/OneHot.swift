@@ -8,7 +8,7 @@ public import HeterodyneGraph
 /// Operands: integers of any shape, and two scalars of one type. The new axis of extent `depth` stands at `axis` of
 /// the result (negative counts from the back, -1 is the last). An index `i` below zero means `depth + i`; indices
 /// out of range give only `off` (ONNX OneHot).
-public struct OneHot: Composite {
+public struct OneHot: AttributedComposite {
     /// `oneHot`.
     public static let name = "oneHot"
     /// The extent of the new axis.
@@ -26,23 +26,21 @@ public struct OneHot: Composite {
     public var attributes: Attributes { ["depth": .integer(depth), "axis": .integer(axis)] }
 
     /// Reads depth and axis.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         depth = try reader.integer("depth")
         axis = try reader.integer("axis")
-        try reader.finish()
     }
 
     /// The indices' shape with the new axis, of the values' type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 3, "indices, on value, off value")
-        try DataRules.integer(operands[0].scalarType, "indices")
-        try DataRules.require(depth >= 0, .invalidAttribute, "depth is \(depth); it cannot be negative")
+        try OperandRules.count(operands, 3, "indices, on value, off value")
+        try OperandRules.integer(operands[0].scalarType, "indices")
+        try OperandRules.require(depth >= 0, .invalidAttribute, "depth is \(depth); it cannot be negative")
         for value in operands.dropFirst() {
-            try DataRules.shape(value, [], "an on or off value")
-            try DataRules.sameScalarType(operands[1], value, "the off value")
+            try OperandRules.shape(value, [], "an on or off value")
+            try OperandRules.sameScalarType(operands[1], value, "the off value")
         }
-        let axis = try DataRules.axis(axis, rank: operands[0].rank + 1)
+        let axis = try OperandRules.axis(axis, rank: operands[0].rank + 1)
         var shape = operands[0].shape
         shape.dimensions.insert(.fixed(depth), at: axis)
         return [operands[1].with(shape)]
@@ -51,7 +49,7 @@ public struct OneHot: Composite {
     /// Compares every index with the position along the new axis.
     public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
         let result = try inferTypes(operands.map(\.type))[0]
-        let axis = try DataRules.axis(axis, rank: result.rank)
+        let axis = try OperandRules.axis(axis, rank: result.rank)
         let type = TensorType(.int64, result.shape)
         var indices = try operands[0].convert(.int64)
         if operands[0].scalarType.isSignedInteger { indices = try indices.wrappingNegative(extent: depth) }

@@ -7,7 +7,7 @@ public import HeterodyneGraph
 ///
 /// Results: values and positions, both x's shape with extent `k` along the axis, ordered from the most extreme on.
 /// NaN is above every number; of equal elements the lower position comes first.
-public struct TopK: Composite {
+public struct TopK: AttributedComposite {
     /// `topK`.
     public static let name = "topK"
     /// How many elements, 0 up to the axis' extent.
@@ -39,27 +39,25 @@ public struct TopK: Composite {
     }
 
     /// Reads k, axis, largest, sorted and indexType.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         k = try reader.integer("k")
         axis = try reader.integer("axis")
         largest = try reader.bool("largest")
         sorted = try reader.bool("sorted")
         indexType = try reader.scalarType("indexType")
-        try reader.finish()
     }
 
     /// Values and positions.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 1, "x")
+        try OperandRules.count(operands, 1, "x")
         let type = operands[0]
-        let axis = try DataRules.axis(axis, rank: type.rank)
-        try DataRules.require(k >= 0, .invalidAttribute, "k is \(k); it cannot be negative")
+        let axis = try OperandRules.axis(axis, rank: type.rank)
+        try OperandRules.require(k >= 0, .invalidAttribute, "k is \(k); it cannot be negative")
         if case .fixed(let extent) = type.shape[axis] {
-            try DataRules.require(
+            try OperandRules.require(
                 k <= extent, .invalidAttribute, "k is \(k) but axis \(axis) of \(type) has \(extent) elements")
         }
-        try DataRules.index(indexType, counts: type.shape[axis])
+        try OperandRules.index(indexType, counts: type.shape[axis])
         let shape = type.shape.replacing(axis, .fixed(k))
         return [type.with(shape), TensorType(indexType, shape)]
     }
@@ -67,8 +65,8 @@ public struct TopK: Composite {
     /// The first `k` of the stable order.
     public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
         let x = operands[0]
-        let axis = try DataRules.axis(axis, rank: x.rank)
-        let positions = try x.convert(DataRules.sortable(x.scalarType))
+        let axis = try OperandRules.axis(axis, rank: x.rank)
+        let positions = try x.convert(OperandRules.sortable(x.scalarType))
             .sortPermutation(dimension: axis, descending: largest, indexType: indexType)
             .slice(dimension: axis, from: 0, to: .fixed(k))
         return [try x.gatherAlong(axis, positions), positions]
@@ -77,7 +75,7 @@ public struct TopK: Composite {
 
 /// `sort(x)`: the elements along an axis in order, and the positions they came from; stable, NaN above every number.
 /// Named `sortValues`, since `sort` is the primitive that gives the positions alone.
-public struct SortValues: Composite {
+public struct SortValues: AttributedComposite {
     /// `sortValues`.
     public static let name = "sortValues"
     /// The axis; negative counts from the back.
@@ -100,36 +98,34 @@ public struct SortValues: Composite {
     }
 
     /// Reads axis, descending and indexType.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         axis = try reader.integer("axis")
         descending = try reader.bool("descending")
         indexType = try reader.scalarType("indexType")
-        try reader.finish()
     }
 
     /// Values and positions, shaped like the operand.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 1, "x")
-        let axis = try DataRules.axis(axis, rank: operands[0].rank)
-        try DataRules.index(indexType, counts: operands[0].shape[axis])
+        try OperandRules.count(operands, 1, "x")
+        let axis = try OperandRules.axis(axis, rank: operands[0].rank)
+        try OperandRules.index(indexType, counts: operands[0].shape[axis])
         return [operands[0], operands[0].with(indexType)]
     }
 
     /// The stable permutation, and the elements gathered through it.
     public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
         let x = operands[0]
-        let axis = try DataRules.axis(axis, rank: x.rank)
-        let positions = try x.convert(DataRules.sortable(x.scalarType))
+        let axis = try OperandRules.axis(axis, rank: x.rank)
+        let positions = try x.convert(OperandRules.sortable(x.scalarType))
             .sortPermutation(dimension: axis, descending: descending, indexType: indexType)
         return [try x.gatherAlong(axis, positions), positions]
     }
 }
 
-extension DataRules {
+extension OperandRules {
     /// A type that the `sort` primitive takes and in which the order is the same.
     static func sortable(_ type: ScalarType) -> ScalarType {
-        type.isStorageOnly || type == .bool ? computeType(type) : type
+        type.isStorageOnly || type == .bool ? type.computationType : type
     }
 }
 

@@ -11,7 +11,7 @@ public import HeterodyneGraph
 ///
 /// Errors that types state as measured are the largest of 3,500 points per type against 30-digit arithmetic, with
 /// the reference evaluator's exp, log, sin and cos.
-public protocol ElementwiseComposite: Composite {
+public protocol ElementwiseComposite: AttributedComposite {
     /// The names of the operands, for messages; their number is the number of operands.
     static var operandNames: [String] { get }
 
@@ -72,23 +72,6 @@ extension ElementwiseComposite {
         var widened: [Term] = []
         for operand in operands { widened.append(try operand.widened()) }
         return [try evaluate(widened).convert(result)]
-    }
-}
-
-/// A composite without attributes.
-public protocol PlainComposite: Composite {
-    /// The only value.
-    init()
-}
-
-extension PlainComposite {
-    /// None.
-    public var attributes: Attributes { [:] }
-
-    /// The only value. Throws `invalidAttribute` where an attribute is given.
-    public init(attributes: Attributes) throws(GraphError) {
-        self.init()
-        try AttributeReader(attributes, operation: Self.name).finish()
     }
 }
 

@@ -6,18 +6,18 @@ public import HeterodyneGraph
 extension Term {
     /// The consecutive blocks of `sizes` along `axis`. Throws `invalidAttribute` where the sizes do not add up.
     public func split(axis: Int, sizes: [Int]) throws(GraphError) -> [Term] {
-        let axis = try DataRules.axis(axis, rank: rank)
+        let axis = try OperandRules.axis(axis, rank: rank)
         let extent = try Shape([shape[axis]]).extents()[0]
         var (parts, start): ([Term], Int) = ([], 0)
         for size in sizes {
             let (end, overflow) = start.addingReportingOverflow(size)
-            try DataRules.require(
+            try OperandRules.require(
                 size >= 0 && !overflow && end <= extent, .invalidAttribute,
                 "sizes \(sizes) do not split the \(extent) elements of axis \(axis) of \(type)")
             parts.append(try slice(dimension: axis, from: .fixed(start), to: .fixed(end)))
             start = end
         }
-        try DataRules.require(
+        try OperandRules.require(
             start == extent, .invalidAttribute,
             "sizes \(sizes) leave \(extent - start) elements of axis \(axis) of \(type)")
         return parts
@@ -25,9 +25,9 @@ extension Term {
 
     /// `parts` blocks along `axis`, all of the rounded-up size but the last, which takes the rest (ONNX Split).
     public func split(axis: Int, parts: Int) throws(GraphError) -> [Term] {
-        let axis = try DataRules.axis(axis, rank: rank)
+        let axis = try OperandRules.axis(axis, rank: rank)
         let extent = try Shape([shape[axis]]).extents()[0]
-        try DataRules.require(
+        try OperandRules.require(
             parts >= 1 && parts <= max(extent, 1), .invalidAttribute,
             "axis \(axis) of \(type) does not split in \(parts) parts")
         let size = extent / parts + (extent % parts == 0 ? 0 : 1)
@@ -37,19 +37,19 @@ extension Term {
 
     /// The term with new dimensions of extent 1 at the positions `axes` of the result (NumPy expand_dims).
     public func expandDimensions(_ axes: [Int]) throws(GraphError) -> Term {
-        try DataRules.require(
+        try OperandRules.require(
             axes.count <= TensorType.maximumRank, .invalidAttribute, "\(axes.count) new dimensions are too many")
         var shape = shape
-        for axis in try DataRules.axes(axes, rank: rank + axes.count) { shape.dimensions.insert(1, at: axis) }
+        for axis in try OperandRules.axes(axes, rank: rank + axes.count) { shape.dimensions.insert(1, at: axis) }
         return try reshape(shape)
     }
 
     /// The term without the dimensions `axes`, which must have extent 1; without all of extent 1 where nil is given.
     public func squeeze(_ axes: [Int]? = nil) throws(GraphError) -> Term {
-        let axes = try DataRules.axes(axes ?? (0..<rank).filter { self.shape[$0] == 1 }, rank: rank)
+        let axes = try OperandRules.axes(axes ?? (0..<rank).filter { self.shape[$0] == 1 }, rank: rank)
         var shape = shape
         for axis in axes.reversed() {
-            try DataRules.require(
+            try OperandRules.require(
                 shape[axis] == 1, .shapeMismatch, "dimension \(axis) of \(type) has extent \(shape[axis]), not 1")
             shape.dimensions.remove(at: axis)
         }
@@ -58,7 +58,7 @@ extension Term {
 
     /// Dimensions from `axis` on merged into one, and those before it into another (ONNX Flatten).
     public func flatten(axis: Int = 1) throws(GraphError) -> Term {
-        try DataRules.require(
+        try OperandRules.require(
             axis >= -rank && axis <= rank, .invalidAttribute, "axis \(axis) is not within rank \(rank)")
         let cut = axis < 0 ? axis + rank : axis
         let outer = try Shape(Array(shape.dimensions[..<cut])).elementCount()
@@ -68,7 +68,7 @@ extension Term {
 
     /// The matrices in the last two dimensions transposed.
     public func transposeMatrices() throws(GraphError) -> Term {
-        try DataRules.require(rank >= 2, .shapeMismatch, "\(type) is no matrix")
+        try OperandRules.require(rank >= 2, .shapeMismatch, "\(type) is no matrix")
         return try transpose(Array(0..<rank - 2) + [rank - 1, rank - 2])
     }
 }
@@ -79,10 +79,10 @@ extension GraphBuilder {
         guard let first = terms.first else {
             throw GraphError(.operandCount, "needs at least one term", operation: "stack")
         }
-        let axis = try DataRules.axis(axis, rank: first.rank + 1)
+        let axis = try OperandRules.axis(axis, rank: first.rank + 1)
         var columns: [Term] = []
         for term in terms {
-            try DataRules.require(
+            try OperandRules.require(
                 term.type == first.type, .shapeMismatch, "cannot stack \(term.type) on \(first.type)")
             columns.append(try term.expandDimensions([axis]))
         }
@@ -93,7 +93,7 @@ extension GraphBuilder {
     /// repeats. Throws `shapeMismatch`.
     public func broadcastTogether(_ terms: [Term]) throws(GraphError) -> [Term] {
         var shape = Shape.scalar
-        for term in terms { shape = try DataRules.broadcast(shape, term.shape) }
+        for term in terms { shape = try OperandRules.broadcast(shape, term.shape) }
         var result: [Term] = []
         for term in terms { result.append(try term.broadcast(to: shape)) }
         return result

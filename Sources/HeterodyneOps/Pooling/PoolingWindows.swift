@@ -1,7 +1,7 @@
 // Heterodyne: what max, average and Lp pooling share.
 // SPDX-License-Identifier: Apache-2.0
 
-public import HeterodyneGraph
+import HeterodyneGraph
 
 /// The windows of a pooling over the spatial dimensions of [N, C, S…]; each list has one entry per spatial dimension.
 public struct PoolingWindows: Sendable, Hashable {
@@ -39,10 +39,7 @@ public struct PoolingWindows: Sendable, Hashable {
     }
 
     var attributes: Attributes {
-        var attributes: Attributes = ["kernel": .integers(kernel)]
-        spatial.write(to: &attributes)
-        attributes.set("ceilMode", .bool(ceilMode))
-        return attributes
+        ["kernel": .integers(kernel)] + spatial.attributes + ["ceilMode": .bool(ceilMode)]
     }
 
     func axes() throws(GraphError) -> [Windows.Axis] { try spatial.axes(kernel: kernel, ceilMode: ceilMode) }
@@ -88,53 +85,6 @@ public struct PoolingWindows: Sendable, Hashable {
     }
 }
 
-/// Operand x [N, C, S…]: `(Σ |x|^p)^(1/p)` over each window; padding counts as zero.
-public struct LpPool: Composite {
-    /// `lpPool`.
-    public static let name = "lpPool"
-    /// The windows.
-    public let windows: PoolingWindows
-    /// The order of the norm, at least 1.
-    public let p: Int
-
-    /// The `p`-norm of each window.
-    public init(_ windows: PoolingWindows, p: Int = 2) {
-        self.windows = windows
-        self.p = p
-    }
-
-    /// `kernel`, `strides`, `dilations`, `low`, `high`, `ceilMode` and `p`.
-    public var attributes: Attributes {
-        var attributes = windows.attributes
-        attributes.set("p", .integer(p))
-        return attributes
-    }
-
-    /// Reads the attributes.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        windows = try PoolingWindows(&reader)
-        p = try reader.integer("p")
-        try reader.finish()
-    }
-
-    /// `x`'s scalar type, shape [N, C, windows…].
-    public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try OperandRules.count(operands, 1...1, "x")
-        try OperandRules.float(operands[0], "x")
-        try OperandRules.require(p >= 1, .invalidAttribute, "p \(p) is below 1")
-        return [operands[0].with(try windows.resultShape(operands[0]))]
-    }
-
-    /// The root of sums of powers.
-    public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
-        let powers = try PNorm.powers(operands[0].widened(), p)
-        let zero = try builder.constant(0, .scalar(powers.scalarType))
-        let sum = try windows.combine(powers, .sum, padding: zero)
-        return [try PNorm.root(sum, p).convert(operands[0].scalarType)]
-    }
-}
-
 extension Term {
     /// Windows over the spatial dimensions of [N, C, S…]; strides default to 1.
     func poolingWindows(
@@ -151,19 +101,5 @@ extension Term {
     func globalWindow() throws(GraphError) -> PoolingWindows {
         try OperandRules.rank(type, atLeast: 3, "x")
         return PoolingWindows(kernel: try Shape(Array(shape.dimensions[2...])).extents())
-    }
-
-    /// The `p`-norm of each window of [N, C, S…]; strides and dilations default to 1.
-    public func lpPool(
-        kernel: [Int], p: Int = 2, strides: [Int]? = nil, dilations: [Int]? = nil, padding: SpatialPadding = .valid,
-        ceilMode: Bool = false
-    ) throws(GraphError) -> Term {
-        let windows = try poolingWindows(kernel, strides, dilations, padding, ceilMode)
-        return try builder.add(LpPool(windows, p: p), [self])
-    }
-
-    /// The `p`-norm over all spatial dimensions of [N, C, S…], which stay with extent 1.
-    public func globalLpPool(p: Int = 2) throws(GraphError) -> Term {
-        try builder.add(LpPool(globalWindow(), p: p), [self])
     }
 }

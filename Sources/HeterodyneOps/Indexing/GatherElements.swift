@@ -1,60 +1,14 @@
-// Heterodyne: gathering along an axis.
+// Heterodyne: gathering and scattering single elements along an axis.
 // SPDX-License-Identifier: Apache-2.0
 
 public import HeterodyneGraph
-
-/// `take(x, indices)`: the slices of `x` at `indices` along one axis (NumPy take, ONNX Gather).
-///
-/// Result shape: x's dimensions before the axis, the indices' dimensions, x's dimensions after it. Negative indices
-/// count from the back; indices still out of range are clamped into it.
-public struct Take: Composite {
-    /// `take`.
-    public static let name = "take"
-    /// The axis of `x` that is indexed; negative counts from the back.
-    public var axis: Int
-
-    /// The gathering along `axis`.
-    public init(axis: Int) { self.axis = axis }
-    /// The attributes as data.
-    public var attributes: Attributes { ["axis": .integer(axis)] }
-    /// Reads axis.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        axis = try reader.integer("axis")
-        try reader.finish()
-    }
-
-    /// x's type with the axis replaced by the indices' dimensions.
-    public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 2, "x, indices")
-        let (x, indices) = (operands[0], operands[1])
-        try DataRules.integer(indices.scalarType, "indices")
-        let axis = try DataRules.axis(axis, rank: x.rank)
-        try DataRules.notEmpty(x, axis, indexedBy: indices)
-        let shape =
-            x.shape.dimensions[..<axis] + indices.shape.dimensions + x.shape.dimensions[(axis + 1)...]
-        return [x.with(Shape(Array(shape)))]
-    }
-
-    /// The `gather` primitive, whose index dimension comes first, and a transpose that puts it at the axis.
-    public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
-        let (x, indices) = (operands[0], operands[1])
-        let axis = try DataRules.axis(axis, rank: x.rank)
-        let positions = try indices.positions(within: x.shape[axis])
-        // Flat positions: the result may have the highest rank, which leaves no room for a dimension more.
-        let column = try positions.reshape([positions.shape.elementCount(), 1])
-        let moved = try x.gather(column, dimensions: [axis])
-            .transpose(Array(1..<axis + 1) + [0] + Array(axis + 1..<x.rank))
-        return [try moved.reshape(inferTypes(operands.map(\.type))[0].shape)]
-    }
-}
 
 /// `gatherElements(x, indices)`: element `[i, …]` of the result is x's element at the same position except that the
 /// axis' component is `indices[i, …]` (ONNX GatherElements, NumPy take_along_axis).
 ///
 /// The indices have x's rank and may be shorter along the other axes; the result has their shape. Negative indices
 /// count from the back; indices still out of range are clamped into it.
-public struct GatherElements: Composite {
+public struct GatherElements: AxisAttribute {
     /// `gatherElements`.
     public static let name = "gatherElements"
     /// The axis that is indexed; negative counts from the back.
@@ -62,27 +16,19 @@ public struct GatherElements: Composite {
 
     /// The gathering along `axis`.
     public init(axis: Int) { self.axis = axis }
-    /// The attributes as data.
-    public var attributes: Attributes { ["axis": .integer(axis)] }
-    /// Reads axis.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
-        axis = try reader.integer("axis")
-        try reader.finish()
-    }
 
     /// The indices' shape with x's element type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 2, "x, indices")
+        try OperandRules.count(operands, 2, "x, indices")
         let (x, indices) = (operands[0], operands[1])
-        let axis = try DataRules.elements(x, indices, axis: axis)
-        try DataRules.notEmpty(x, axis, indexedBy: indices)
+        let axis = try OperandRules.elements(x, indices, axis: axis)
+        try OperandRules.notEmpty(x, axis, indexedBy: indices)
         return [x.with(indices.shape)]
     }
 
     /// The `gather` primitive with full index vectors.
     public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
-        let axis = try DataRules.axis(axis, rank: operands[0].rank)
+        let axis = try OperandRules.axis(axis, rank: operands[0].rank)
         let positions = try operands[1].positions(within: operands[0].shape[axis])
         return [try operands[0].gatherAlong(axis, positions)]
     }
@@ -93,7 +39,7 @@ public struct GatherElements: Composite {
 ///
 /// Indices and updates have one shape of x's rank. Negative indices count from the back; updates still out of range
 /// are dropped. With mode `set`, of several updates to one element the last in row-major order stays.
-public struct ScatterElements: Composite {
+public struct ScatterElements: AttributedComposite {
     /// `scatterElements`.
     public static let name = "scatterElements"
     /// The axis that is indexed; negative counts from the back.
@@ -109,34 +55,32 @@ public struct ScatterElements: Composite {
     /// The attributes as data.
     public var attributes: Attributes { ["axis": .integer(axis), "mode": .string(mode.rawValue)] }
     /// Reads axis and mode.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         axis = try reader.integer("axis")
         mode = try reader.choice("mode")
-        try reader.finish()
     }
 
     /// x's type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 3, "x, indices, updates")
-        _ = try DataRules.elements(operands[0], operands[1], axis: axis)
-        try DataRules.sameScalarType(operands[0], operands[2], "updates")
-        try DataRules.shape(operands[2], operands[1].shape.dimensions, "updates")
-        try DataRules.scatter(mode, operands[0])
+        try OperandRules.count(operands, 3, "x, indices, updates")
+        _ = try OperandRules.elements(operands[0], operands[1], axis: axis)
+        try OperandRules.sameScalarType(operands[0], operands[2], "updates")
+        try OperandRules.shape(operands[2], operands[1].shape.dimensions, "updates")
+        try OperandRules.scatter(mode, operands[0])
         return [operands[0]]
     }
 
     /// The `scatter` primitive with full index vectors.
     public func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] {
         let x = operands[0]
-        let axis = try DataRules.axis(axis, rank: x.rank)
+        let axis = try OperandRules.axis(axis, rank: x.rank)
         let vectors = try operands[1].positions(within: x.shape[axis]).indexVectors(axis: axis)
         let updates = try operands[2].reshape([operands[2].shape.elementCount()])
         return [try x.scatter(mode, vectors, updates, dimensions: Array(0..<x.rank))]
     }
 }
 
-extension DataRules {
+extension OperandRules {
     /// Checks the operands of the element-wise gathers and scatters and returns the axis.
     static func elements(_ x: TensorType, _ indices: TensorType, axis: Int) throws(GraphError) -> Int {
         try integer(indices.scalarType, "indices")
@@ -167,18 +111,6 @@ extension DataRules {
 }
 
 extension Term {
-    /// The elements as int32 or int64 positions within `extent`, negative ones counted from the back.
-    func positions(within extent: Extent) throws(GraphError) -> Term {
-        let extent = try Shape([extent]).extents()[0]
-        guard scalarType.isSignedInteger else { return try convert(.int64) }
-        return try (scalarType.isIndex ? self : convert(.int64)).wrappingNegative(extent: extent)
-    }
-
-    /// The slices at `indices` along `axis`; see `Take`.
-    public func take(_ indices: Term, axis: Int) throws(GraphError) -> Term {
-        try builder.add(Take(axis: axis), [self, indices])
-    }
-
     /// Elements chosen along `axis` for every other position; see `GatherElements`.
     public func gatherElements(_ indices: Term, axis: Int) throws(GraphError) -> Term {
         try builder.add(GatherElements(axis: axis), [self, indices])

@@ -8,7 +8,7 @@ public import HeterodyneGraph
 /// The first `batchDimensions` dimensions of both operands are the same and advance together; the vector indexes the
 /// next `k` dimensions of `x`. Result shape: indices' shape without its last dimension, then x's remaining
 /// dimensions. Negative indices count from the back; indices still out of range are clamped into it.
-public struct GatherND: Composite {
+public struct GatherND: AttributedComposite {
     /// `gatherND`.
     public static let name = "gatherND"
     /// How many leading dimensions the operands share.
@@ -19,18 +19,16 @@ public struct GatherND: Composite {
     /// The attributes as data.
     public var attributes: Attributes { ["batchDimensions": .integer(batchDimensions)] }
     /// Reads batchDimensions.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         batchDimensions = try reader.integer("batchDimensions")
-        try reader.finish()
     }
 
     /// The slices' type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 2, "x, indices")
-        let shape = try DataRules.vectors(operands[0], operands[1], batch: batchDimensions)
+        try OperandRules.count(operands, 2, "x, indices")
+        let shape = try OperandRules.vectors(operands[0], operands[1], batch: batchDimensions)
         if shape.elementCountIsPositive {
-            try DataRules.require(
+            try OperandRules.require(
                 !operands[0].shape.dimensions.contains(0), .shapeMismatch,
                 "\(operands[0]) has no element that an index could name")
         }
@@ -48,7 +46,7 @@ public struct GatherND: Composite {
 ///
 /// Updates are shaped like the result of `gatherND`. Negative indices count from the back; updates still out of range
 /// are dropped. With mode `set`, of several updates to one place the last in row-major order stays.
-public struct ScatterND: Composite {
+public struct ScatterND: AttributedComposite {
     /// `scatterND`.
     public static let name = "scatterND"
     /// How many leading dimensions the operands share.
@@ -66,20 +64,18 @@ public struct ScatterND: Composite {
         ["batchDimensions": .integer(batchDimensions), "mode": .string(mode.rawValue)]
     }
     /// Reads batchDimensions and mode.
-    public init(attributes: Attributes) throws(GraphError) {
-        var reader = AttributeReader(attributes, operation: Self.name)
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
         batchDimensions = try reader.integer("batchDimensions")
         mode = try reader.choice("mode")
-        try reader.finish()
     }
 
     /// x's type.
     public func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-        try DataRules.count(operands, 3, "x, indices, updates")
-        let shape = try DataRules.vectors(operands[0], operands[1], batch: batchDimensions)
-        try DataRules.sameScalarType(operands[0], operands[2], "updates")
-        try DataRules.shape(operands[2], shape.dimensions, "updates")
-        try DataRules.scatter(mode, operands[0])
+        try OperandRules.count(operands, 3, "x, indices, updates")
+        let shape = try OperandRules.vectors(operands[0], operands[1], batch: batchDimensions)
+        try OperandRules.sameScalarType(operands[0], operands[2], "updates")
+        try OperandRules.shape(operands[2], shape.dimensions, "updates")
+        try OperandRules.scatter(mode, operands[0])
         return [operands[0]]
     }
 
@@ -95,7 +91,7 @@ extension Shape {
     var elementCountIsPositive: Bool { dimensions.allSatisfy { ($0.fixedValue ?? 0) > 0 } }
 }
 
-extension DataRules {
+extension OperandRules {
     /// Checks the operands of `gatherND` and gives the shape of the slices.
     static func vectors(_ x: TensorType, _ indices: TensorType, batch: Int) throws(GraphError) -> Shape {
         try integer(indices.scalarType, "indices")
