@@ -172,6 +172,6 @@ extension Term {
     ) throws(GraphError) -> Term {
         try builder.add(
             Attention(causality: causality, scale: scale, softcap: softcap),
-            [self, keys, values] + (mask.map { [$0] } ?? []))
+            [self, keys, values, mask].compactMap(\.self))
     }
 }

@@ -89,6 +89,6 @@ extension Term {
             shape, kernel: kernel, strides: strides ?? ones, dilations: dilations ?? ones)
         let composite = Convolution(
             strides: strides ?? ones, dilations: dilations ?? ones, low: low, high: high, groups: groups)
-        return try builder.add(composite, [self, weights] + (bias.map { [$0] } ?? []))
+        return try builder.add(composite, [self, weights, bias].compactMap(\.self))
     }
 }

@@ -132,6 +132,6 @@ extension Term {
         let composite = ConvolutionTranspose(
             strides: strides ?? ones, dilations: dilations ?? ones, low: low ?? zeros, high: high ?? low ?? zeros,
             outputPadding: outputPadding ?? zeros, groups: groups)
-        return try builder.add(composite, [self, weights] + (bias.map { [$0] } ?? []))
+        return try builder.add(composite, [self, weights, bias].compactMap(\.self))
     }
 }

@@ -122,6 +122,6 @@ extension Term {
     public func rmsNormalization(axis: Int = -1, scale: Term? = nil, epsilon: Double = 1e-5) throws(GraphError) -> Term
     {
         try builder.add(
-            RMSNormalization(axis: normalized(axis: axis), epsilon: epsilon), [self] + (scale.map { [$0] } ?? []))
+            RMSNormalization(axis: normalized(axis: axis), epsilon: epsilon), [self, scale].compactMap(\.self))
     }
 }

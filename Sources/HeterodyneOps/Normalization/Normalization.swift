@@ -1,7 +1,7 @@
 // Heterodyne: what the normalisations share.
 // SPDX-License-Identifier: Apache-2.0
 
-import HeterodyneGraph
+public import HeterodyneGraph
 
 /// What the normalisations share.
 enum Normalization {
@@ -30,11 +30,27 @@ enum Normalization {
     }
 }
 
+/// A normalisation whose only attribute is what is added to a variance.
+public protocol EpsilonAttribute: AttributedComposite {
+    /// What is added to the variance.
+    var epsilon: Double { get }
+    /// The normalisation with `epsilon`.
+    init(epsilon: Double)
+}
+
+extension EpsilonAttribute {
+    /// `epsilon`.
+    public var attributes: Attributes { ["epsilon": .number(epsilon)] }
+    /// Reads `epsilon`.
+    public init(_ reader: inout AttributeReader) throws(GraphError) {
+        self.init(epsilon: try reader.number("epsilon"))
+    }
+}
+
 extension Term {
     /// Scale and bias as operands; a bias alone gets a scale of ones.
     static func parameters(_ scale: Term?, _ bias: Term?) throws(GraphError) -> [Term] {
-        guard let bias else { return scale.map { [$0] } ?? [] }
-        if let scale { return [scale, bias] }
-        return [try bias.like(1), bias]
+        if scale == nil, let bias { return [try bias.like(1), bias] }
+        return [scale, bias].compactMap(\.self)
     }
 }

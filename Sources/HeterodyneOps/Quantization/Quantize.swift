@@ -130,7 +130,7 @@ extension Term {
         to scalarType: ScalarType, scale: Term, zeroPoint: Term? = nil, axis: Int = 0, blockSize: Int = 0
     ) throws(GraphError) -> Term {
         let grid = QuantizationGrid(axis: axis, blockSize: blockSize, hasZeroPoint: zeroPoint != nil)
-        return try builder.add(Quantize(to: scalarType, grid: grid), [self, scale] + (zeroPoint.map { [$0] } ?? []))
+        return try builder.add(Quantize(to: scalarType, grid: grid), [self, scale, zeroPoint].compactMap(\.self))
     }
 
     /// `(x - zeroPoint) * scale`; see `Dequantize`.
@@ -139,7 +139,7 @@ extension Term {
     ) throws(GraphError) -> Term {
         let grid = QuantizationGrid(axis: axis, blockSize: blockSize, hasZeroPoint: zeroPoint != nil)
         return try builder.add(
-            Dequantize(to: scalarType, grid: grid), [self, scale] + (zeroPoint.map { [$0] } ?? []))
+            Dequantize(to: scalarType, grid: grid), [self, scale, zeroPoint].compactMap(\.self))
     }
 
     /// Floats as uint8 with a scale and zero point chosen so that zero and all elements are in range (ONNX

@@ -86,13 +86,3 @@ public struct ReduceVariance: AttributedComposite {
         return [try variance.convert(result.scalarType).reshape(result.shape)]
     }
 }
-
-extension OperandRules {
-    static func reduced(_ type: TensorType, _ axes: [Int], keep: Bool) throws(GraphError) -> TensorType {
-        var shape = type.shape
-        for axis in try self.axes(axes, rank: type.rank).reversed() {
-            if keep { shape.dimensions[axis] = 1 } else { shape.dimensions.remove(at: axis) }
-        }
-        return type.with(shape)
-    }
-}

@@ -13,8 +13,12 @@ extension AttributedComposite {
     /// The value with the given attributes. Throws `invalidAttribute` for missing, unknown or malformed ones.
     public init(attributes: Attributes) throws(GraphError) {
         var reader = AttributeReader(attributes, operation: Self.name)
-        try self.init(&reader)
-        try reader.finish()
+        do throws(GraphError) {
+            try self.init(&reader)
+            try reader.finish()
+        } catch {
+            throw error.at(operation: Self.name, location: nil)
+        }
     }
 }
 

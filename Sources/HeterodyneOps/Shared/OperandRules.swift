@@ -87,6 +87,15 @@ extension OperandRules {
         return type
     }
 
+    /// `type` without the axes, which may count from the back, or with extent 1 there.
+    static func reduced(_ type: TensorType, _ axes: [Int], keep: Bool) throws(GraphError) -> TensorType {
+        var shape = type.shape
+        for axis in try self.axes(axes, rank: type.rank).reversed() {
+            if keep { shape.dimensions[axis] = 1 } else { shape.dimensions.remove(at: axis) }
+        }
+        return type.with(shape)
+    }
+
     /// `type`, aligned with the last dimensions of `shape`, repeats over it as NumPy broadcasts.
     static func broadcasts(_ type: TensorType, to shape: Shape, _ name: String) throws(GraphError) {
         let offset = shape.rank - type.rank
