@@ -28,7 +28,7 @@ struct RandomGraphs {
 
     /// Elementwise composites without required attributes, and some that mix elements.
     private static let composites: [any Composite] =
-        NeuralComposites.elementwise.compactMap { try? $0.init(attributes: [:]) }
+        StandardComposites.elementwise.compactMap { try? $0.init(attributes: [:]) }
         + [Softmax(axis: 0), LogSoftmax(axis: 0), Hardmax(axis: 0)]
 
     init(

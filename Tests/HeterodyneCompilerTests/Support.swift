@@ -25,7 +25,7 @@ enum Targets {
 
     static let everyFusion = FusionCapabilities(
         elementwiseRegions: true, dotEpilogues: true, scalarTypes: Set(ScalarType.allCases),
-        composites: Set(NeuralComposites.elementwise.map { $0.name }))
+        composites: Set(StandardComposites.elementwise.map { $0.name }))
 
     /// Runs every primitive and claims nothing.
     static let plain = CompilationTarget(device: "plain", capabilities: capabilities())
