@@ -35,7 +35,7 @@ struct MovementRules {
         guard let splat = operands[0].literal, case .splat(let bits) = splat.contents else { return nil }
         switch primitive {
         case .reshape, .transpose, .broadcast, .slice, .reverse, .dynamicSlice: break
-        // Nothing can be gathered from nothing; the definition says what comes instead.
+        // Only an empty result can be gathered from nothing; binding a symbol to more must still fail.
         case .gather: if splat.type.hasNoElements { return nil }
         case .pad: if operands[1].literal?.splatBits != bits && !splat.type.hasNoElements { return nil }
         case .concatenate:
