@@ -99,4 +99,23 @@ import Testing
         #expect((Tensor([1] as [Int32]) + 1).scalarType == .int32)
         #expect((Tensor([1] as [Int32]) * 0.5).error != nil)
     }
+
+    @Test func operatorsOfTensorsDoNotCaptureIntegers() {
+        let range = 0..<3
+        let shifted = 1 << 40
+        let mixed = [0, 1 << 4, Int.max]
+        #expect(type(of: range) == Range<Int>.self)
+        #expect(type(of: shifted) == Int.self && shifted == 1_099_511_627_776)
+        #expect(mixed[1] == 16)
+    }
+
+    @Test func integersPrintWithoutLoss() throws {
+        let big = try Tensor([Int64.max, Int64.min, -1], shape: [1, 3]).evaluated()
+        #expect(big.description == "Tensor(int64[1, 3], [[9223372036854775807, -9223372036854775808, -1]])")
+        #expect(Tensor([UInt64.max]).description == "Tensor(uint64[1], [18446744073709551615])")
+        #expect(Tensor([Float(0.1), -.infinity, .nan]).description == "Tensor(float32[3], [0.1, -inf, nan])")
+        #expect(Tensor([[true], [false]]).description == "Tensor(bool[2, 1], [[true], [false]])")
+        #expect(Tensor([[Float]]()).description == "Tensor(float32[0, 0], [])")
+        #expect((Tensor.zeros([2]) + 1).description == "Tensor(float32[2], not computed yet)")
+    }
 }

@@ -22,6 +22,9 @@ public final class CompiledFunction: Sendable {
     }
 
     /// A function to be compiled for `device`, or for the device that is current at each call.
+    ///
+    /// `options.donatedInputs` lists arguments whose memory the program may overwrite, so that a result can be computed in
+    /// place. A donated tensor carries an error after the call.
     public init(
         device: Device? = nil, options: ProgramOptions = ProgramOptions(),
         _ body: @escaping @Sendable ([Tensor]) throws -> [Tensor]
@@ -32,7 +35,12 @@ public final class CompiledFunction: Sendable {
     }
 
     /// The graph of the function for arguments of the given types. Throws the first mistake in the function.
-    public func graph(for types: [TensorType]) throws(HeterodyneError) -> Graph {
+    public func graph(for types: [TensorType]) throws(HeterodyneError) -> Graph { try Self.trace(body, for: types) }
+
+    /// The graph of `body` for arguments of the given types.
+    static func trace(
+        _ body: ([Tensor]) throws -> [Tensor], for types: [TensorType]
+    ) throws(HeterodyneError) -> Graph {
         let trace = Trace()
         let arguments = types.enumerated().map { Tensor(LazyNode(argument: $0.offset, of: trace, $0.element)) }
         let results: [Tensor]
@@ -58,16 +66,21 @@ public final class CompiledFunction: Sendable {
         }
     }
 
-    /// The results for `arguments`, computed now.
+    /// The results for `arguments`, computed now. Donated arguments carry an error afterwards, also where running fails.
     public func results(_ arguments: [Tensor]) throws(HeterodyneError) -> [Tensor] {
         try Tensor.evaluate(arguments, on: device)
         let program = try program(for: arguments.map(\.type))
-        var buffers: [any Buffer] = []
-        for argument in arguments {
-            buffers.append(try Tensor.reachable(try argument.buffer(on: device), from: program.device))
+        let donated = options.donatedInputs.filter { arguments.indices.contains($0) }
+        guard Set(donated.map { ObjectIdentifier(arguments[$0].node) }).count == donated.count else {
+            throw .graph(GraphError(.operandCount, "one tensor is donated as two arguments; copy it first"))
         }
-        let results = try program.call(buffers)
-        return zip(results, program.outputs).map { Tensor(LazyNode(buffer: $0, $1.type)) }
+        var buffers = [(any Buffer)?](repeating: nil, count: arguments.count)
+        for (index, argument) in arguments.enumerated() where !donated.contains(index) {
+            buffers[index] = try Tensor.reachable(argument.placedBuffer(on: device), from: program.device)
+        }
+        for index in donated { buffers[index] = try arguments[index].donated(to: program.device) }
+        let results = try program.call(buffers.compactMap(\.self))
+        return zip(results, program.outputs).map { Tensor(LazyNode(buffer: $0, on: program.device.id, $1.type)) }
     }
 
     /// The only result for `arguments`, computed now. Throws where the function has several results.
@@ -87,44 +100,56 @@ public final class CompiledFunction: Sendable {
 }
 
 /// A function of one tensor that is traced once for every argument type, compiled and replayed.
+/// `donating` lists arguments whose memory it may overwrite; such a tensor carries an error after the call.
 public func compile(
-    device: Device? = nil, options: ProgramOptions = ProgramOptions(),
+    device: Device? = nil, donating: Set<Int> = [], options: ProgramOptions = ProgramOptions(),
     _ body: @escaping @Sendable (Tensor) throws -> Tensor
 ) -> CompiledFunction {
-    CompiledFunction(device: device, options: options) { arguments in
+    CompiledFunction(device: device, options: options.donating(donating)) { arguments in
         try requireCount(arguments, 1)
         return [try body(arguments[0])]
     }
 }
 
 /// A function of two tensors that is traced once for every combination of argument types, compiled and replayed.
+/// `donating` lists arguments whose memory it may overwrite; such a tensor carries an error after the call.
 public func compile(
-    device: Device? = nil, options: ProgramOptions = ProgramOptions(),
+    device: Device? = nil, donating: Set<Int> = [], options: ProgramOptions = ProgramOptions(),
     _ body: @escaping @Sendable (Tensor, Tensor) throws -> Tensor
 ) -> CompiledFunction {
-    CompiledFunction(device: device, options: options) { arguments in
+    CompiledFunction(device: device, options: options.donating(donating)) { arguments in
         try requireCount(arguments, 2)
         return [try body(arguments[0], arguments[1])]
     }
 }
 
 /// A function of three tensors that is traced once for every combination of argument types, compiled and replayed.
+/// `donating` lists arguments whose memory it may overwrite; such a tensor carries an error after the call.
 public func compile(
-    device: Device? = nil, options: ProgramOptions = ProgramOptions(),
+    device: Device? = nil, donating: Set<Int> = [], options: ProgramOptions = ProgramOptions(),
     _ body: @escaping @Sendable (Tensor, Tensor, Tensor) throws -> Tensor
 ) -> CompiledFunction {
-    CompiledFunction(device: device, options: options) { arguments in
+    CompiledFunction(device: device, options: options.donating(donating)) { arguments in
         try requireCount(arguments, 3)
         return [try body(arguments[0], arguments[1], arguments[2])]
     }
 }
 
 /// A function of any number of tensors with any number of results, traced, compiled and replayed.
+/// `donating` lists arguments whose memory it may overwrite; such a tensor carries an error after the call.
 public func compile(
-    device: Device? = nil, options: ProgramOptions = ProgramOptions(),
+    device: Device? = nil, donating: Set<Int> = [], options: ProgramOptions = ProgramOptions(),
     all body: @escaping @Sendable ([Tensor]) throws -> [Tensor]
 ) -> CompiledFunction {
-    CompiledFunction(device: device, options: options, body)
+    CompiledFunction(device: device, options: options.donating(donating), body)
+}
+
+extension ProgramOptions {
+    fileprivate func donating(_ inputs: Set<Int>) -> ProgramOptions {
+        var options = self
+        options.donatedInputs.formUnion(inputs)
+        return options
+    }
 }
 
 private func requireCount(_ arguments: [Tensor], _ count: Int) throws(HeterodyneError) {

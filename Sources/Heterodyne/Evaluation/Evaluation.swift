@@ -5,11 +5,14 @@ import HeterodyneBackend
 import HeterodyneGraph
 public import HeterodyneRuntime
 
+/// A buffer and the identifier of the device that allocated it, nil for host memory from elsewhere.
+typealias PlacedBuffer = (buffer: any Buffer, device: String?)
+
 /// The graph under some tensors, gathered from the nodes that they reach.
 struct GatheredGraph {
     let graph: Graph
     /// What the graph's inputs are bound to, in order; nil for arguments of the function being traced.
-    let buffers: [(any Buffer)?]
+    let buffers: [PlacedBuffer?]
 }
 
 /// Gathers the graph under some tensors.
@@ -23,8 +26,9 @@ struct GraphGatherer {
     }
 
     private let builder = GraphBuilder()
-    private var terms: [ObjectIdentifier: [Term]] = [:]
-    private var buffers: [(any Buffer)?] = []
+    /// The terms of each node's results; nil for results that were donated.
+    private var terms: [ObjectIdentifier: [Term?]] = [:]
+    private var buffers: [PlacedBuffer?] = []
     private let dataUse: DataUse
     private let trace: Trace?
     private var kept: [LazyNode] = []
@@ -79,15 +83,21 @@ struct GraphGatherer {
             kept.append(node)
             stack.removeLast()
         }
-        guard let term = terms[ObjectIdentifier(tensor.node)]?[tensor.result] else {
-            throw .graph(GraphError(.malformedGraph, "a tensor has no value"))
-        }
-        return term
+        return try known(tensor)
     }
 
-    private mutating func terms(for node: LazyNode) throws(HeterodyneError) -> [Term] {
+    private func known(_ tensor: Tensor) throws(HeterodyneError) -> Term {
+        if let all = terms[ObjectIdentifier(tensor.node)], tensor.result < all.count, let term = all[tensor.result] {
+            return term
+        }
+        throw tensor.error ?? LazyNode.donated(tensor.node.location)
+    }
+
+    private mutating func terms(for node: LazyNode) throws(HeterodyneError) -> [Term?] {
         let state = node.current
         if case .failed(let error) = state { throw error }
+        var arguments: [Term] = []
+        if case .pending(_, let operands) = state { for operand in operands { arguments.append(try known(operand)) } }
         do throws(GraphError) {
             switch state {
             case .failed: return []
@@ -100,11 +110,13 @@ struct GraphGatherer {
                 }
                 return [argumentTerms[index]]
             case .computed(let results):
-                var made: [Term] = []
-                for (buffer, type) in zip(results, node.types) { made.append(try data(buffer, type)) }
+                var made: [Term?] = []
+                for (buffer, type) in zip(results.buffers, node.types) {
+                    made.append(
+                        try buffer.map { (buffer) throws(GraphError) in try data(buffer, results.device, type) })
+                }
                 return made
-            case .pending(let recipe, let operands):
-                let arguments = operands.compactMap { terms[ObjectIdentifier($0.node)]?[$0.result] }
+            case .pending(let recipe, _):
                 switch recipe {
                 case .operation(let operation):
                     return try builder.addAll(operation, arguments, location: node.location)
@@ -116,11 +128,13 @@ struct GraphGatherer {
         }
     }
 
-    private mutating func data(_ buffer: any Buffer, _ type: TensorType) throws(GraphError) -> Term {
+    private mutating func data(
+        _ buffer: any Buffer, _ home: String?, _ type: TensorType
+    ) throws(GraphError) -> Term {
         switch dataUse {
         case .inputs:
             let term = try builder.input("data\(buffers.count)", type)
-            buffers.append(buffer)
+            buffers.append((buffer, home))
             return term
         case .constants:
             let bytes = try type.byteCount()
@@ -141,6 +155,9 @@ struct GraphGatherer {
 
 extension Tensor {
     /// Computes tensors together in one program on `device` (by default the current one) and keeps their values.
+    ///
+    /// What is computed already stays where it is: values move to another device only when a program there needs them,
+    /// by a copy that leaves the original, or by no copy where both devices read host memory.
     /// Throws the mistake that a tensor carries, or what compiling and running throw.
     public static func evaluate(_ tensors: [Tensor], on device: Device? = nil) throws(HeterodyneError) {
         for tensor in tensors { _ = try tensor.checked() }
@@ -168,7 +185,7 @@ extension Tensor {
         var position = 0
         while position < pending.count {
             let node = pending[position].node
-            node.complete(Array(results[position..<position + node.types.count]))
+            node.complete(Array(results[position..<position + node.types.count]), on: device.id)
             position += node.types.count
         }
     }
@@ -189,24 +206,54 @@ extension Tensor {
     }
 
     /// The buffer itself where `device` can read it, else a copy there.
-    static func reachable(_ buffer: any Buffer, from device: Device) throws(HeterodyneError) -> any Buffer {
+    static func reachable(_ source: PlacedBuffer, from device: Device) throws(HeterodyneError) -> any Buffer {
+        if source.device == device.id { return source.buffer }
         do throws(BackendError) {
-            if buffer is HostBuffer, try device.capabilities().hasUnifiedMemory { return buffer }
-            guard let address = buffer.hostAddress else { return buffer }
-            let copy = try device.backend.allocate(byteCount: buffer.byteCount, on: device.id)
-            try copy.write(from: UnsafeRawBufferPointer(start: address, count: buffer.byteCount), at: 0)
-            return copy
+            if source.buffer is HostBuffer, try device.capabilities().hasUnifiedMemory { return source.buffer }
+            return try copied(source.buffer, to: device)
         } catch { throw .backend(error) }
     }
 
-    /// The buffer with this tensor's value, computed if need be.
-    func buffer(on device: Device? = nil) throws(HeterodyneError) -> any Buffer {
+    /// A copy of the buffer in memory of `device`.
+    static func copied(_ source: any Buffer, to device: Device) throws(BackendError) -> any Buffer {
+        let copy = try device.backend.allocate(byteCount: source.byteCount, on: device.id)
+        let count = source.byteCount
+        if let address = source.hostAddress {
+            try copy.write(from: UnsafeRawBufferPointer(start: address, count: count), at: 0)
+            withExtendedLifetime(source) {}
+        } else if let address = copy.hostAddress {
+            try source.read(into: UnsafeMutableRawBufferPointer(start: address, count: count), at: 0)
+        } else {
+            let between = try HostBuffer(byteCount: count)
+            try source.read(into: UnsafeMutableRawBufferPointer(start: between.address, count: count), at: 0)
+            try copy.write(from: UnsafeRawBufferPointer(start: between.address, count: count), at: 0)
+            withExtendedLifetime(between) {}
+        }
+        return copy
+    }
+
+    /// The buffer with this tensor's value, computed if need be, and the device that holds it.
+    func placedBuffer(on device: Device? = nil) throws(HeterodyneError) -> PlacedBuffer {
         try Self.evaluate([self], on: device)
         switch node.current {
-        case .computed(let buffers): return buffers[result]
+        case .computed(let results):
+            guard result < results.buffers.count, let buffer = results.buffers[result] else {
+                throw LazyNode.donated(node.location)
+            }
+            return (buffer, results.device)
         case .failed(let error): throw error
         case .argument: throw Self.argumentRead
         case .pending: throw .graph(GraphError(.malformedGraph, "a tensor has no value after it was computed"))
         }
+    }
+
+    /// The value in memory of `device` that nobody else refers to; this tensor carries an error from now on.
+    func donated(to device: Device) throws(HeterodyneError) -> any Buffer {
+        try Self.evaluate([self], on: device)
+        let home = deviceID
+        guard var buffer = node.donate(result) else { throw error ?? Self.argumentRead }
+        // Captured constants, other tensors' programs that run now and mapped files may hold the same memory.
+        if home == device.id, isKnownUniquelyReferenced(&buffer) { return buffer }
+        do throws(BackendError) { return try Self.copied(buffer, to: device) } catch { throw .backend(error) }
     }
 }

@@ -17,9 +17,17 @@ enum Recipe: Sendable {
 /// A node of the graph that tensors build as they are used: pending, computed, an argument of a function being
 /// traced, or a mistake.
 final class LazyNode: Sendable {
+    /// The values of a node's results.
+    struct Results: Sendable {
+        /// One buffer per result; nil where it was donated to a compiled function.
+        var buffers: [(any Buffer)?]
+        /// The identifier of the device that allocated them; nil for host memory that came from elsewhere.
+        var device: String?
+    }
+
     enum State: Sendable {
         case pending(Recipe, [Tensor])
-        case computed([any Buffer])
+        case computed(Results)
         case argument(Int, trace: Trace)
         case failed(HeterodyneError)
     }
@@ -34,10 +42,10 @@ final class LazyNode: Sendable {
         state = Mutex(.pending(recipe, operands))
     }
 
-    init(buffer: any Buffer, _ type: TensorType) {
+    init(buffer: any Buffer, on device: String? = nil, _ type: TensorType) {
         types = [type]
         location = nil
-        state = Mutex(.computed([buffer]))
+        state = Mutex(.computed(Results(buffers: [buffer], device: device)))
     }
 
     init(argument index: Int, of trace: Trace, _ type: TensorType) {
@@ -54,11 +62,42 @@ final class LazyNode: Sendable {
 
     var current: State { state.withLock { $0 } }
 
-    var failure: HeterodyneError? { if case .failed(let error) = current { error } else { nil } }
+    /// The mistake that the node stands for, or that `result` is no longer there.
+    func failure(of result: Int) -> HeterodyneError? {
+        switch current {
+        case .failed(let error): return error
+        case .computed(let results):
+            return result < results.buffers.count && results.buffers[result] == nil ? Self.donated(location) : nil
+        case .pending, .argument: return nil
+        }
+    }
+
+    /// What reading a donated tensor throws.
+    static func donated(_ location: SourceLocation?) -> HeterodyneError {
+        .graph(
+            GraphError(
+                .invalidLiteral,
+                "the tensor was donated to a compiled function, which may have overwritten it; use the function's result, "
+                    + "or do not donate this argument", location: location))
+    }
+
+    /// Takes the buffer of a computed result out, so that nobody reads it through this node again. Nil where there is
+    /// none to take.
+    func donate(_ result: Int) -> (any Buffer)? {
+        state.withLock { state in
+            guard case .computed(var results) = state, result < results.buffers.count else { return nil }
+            // The state lets go of its array first: the caller wants to see whether the buffer has other owners.
+            state = .computed(Results(buffers: [], device: nil))
+            let buffer = results.buffers[result]
+            results.buffers[result] = nil
+            state = .computed(results)
+            return buffer
+        }
+    }
 
     /// Keeps the results and lets go of the operands.
-    func complete(_ buffers: [any Buffer]) {
-        Self.release(takeOperands(leaving: .computed(buffers)))
+    func complete(_ buffers: [any Buffer], on device: String) {
+        Self.release(takeOperands(leaving: .computed(Results(buffers: buffers, device: device))))
     }
 
     /// Replaces a pending state and returns the nodes that it referred to; other states stay.
@@ -75,11 +114,13 @@ final class LazyNode: Sendable {
     private static func release(_ nodes: consuming [LazyNode]) {
         var queue = nodes
         while var node = queue.popLast() {
-            if isKnownUniquelyReferenced(&node) { queue += node.takeOperands(leaving: .computed([])) }
+            if isKnownUniquelyReferenced(&node) { queue += node.takeOperands(leaving: Self.released) }
         }
     }
 
-    deinit { Self.release(takeOperands(leaving: .computed([]))) }
+    private static let released = State.computed(Results(buffers: [], device: nil))
+
+    deinit { Self.release(takeOperands(leaving: Self.released)) }
 }
 
 /// One tracing of a function; arguments of different tracings must not meet.

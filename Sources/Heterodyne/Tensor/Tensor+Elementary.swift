@@ -1,8 +1,8 @@
-// Heterodyne: elementary functions and activations of tensors.
+// Heterodyne: elementary functions of tensors and conversions between scalar types.
 // SPDX-License-Identifier: Apache-2.0
 
 public import HeterodyneGraph
-public import HeterodyneOps
+import HeterodyneOps
 
 extension Tensor {
     /// `|x|`; integers wrap.
@@ -117,59 +117,13 @@ extension Tensor {
     public func isFinite(file: String = #fileID, line: Int = #line) -> Tensor {
         map("isFinite", file: file, line: line) { (x) throws(GraphError) in try x.isFinite() }
     }
-    /// `max(x, 0)`.
-    public func relu(file: String = #fileID, line: Int = #line) -> Tensor {
-        map("relu", file: file, line: line) { (x) throws(GraphError) in try x.relu() }
+    /// `1 - erf(x)`, accurate for large `x`.
+    public func erfc(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("erfc", file: file, line: line) { (x) throws(GraphError) in try x.erfc() }
     }
-    /// `1 / (1 + e^-x)`.
-    public func sigmoid(file: String = #fileID, line: Int = #line) -> Tensor {
-        map("sigmoid", file: file, line: line) { (x) throws(GraphError) in try x.sigmoid() }
-    }
-    /// `log(1 + e^x)`.
-    public func softplus(file: String = #fileID, line: Int = #line) -> Tensor {
-        map("softplus", file: file, line: line) { (x) throws(GraphError) in try x.softplus() }
-    }
-    /// `x / (1 + |x|)`.
-    public func softsign(file: String = #fileID, line: Int = #line) -> Tensor {
-        map("softsign", file: file, line: line) { (x) throws(GraphError) in try x.softsign() }
-    }
-    /// `x · tanh(softplus(x))`.
-    public func mish(file: String = #fileID, line: Int = #line) -> Tensor {
-        map("mish", file: file, line: line) { (x) throws(GraphError) in try x.mish() }
-    }
-    /// The scaled exponential linear unit.
-    public func selu(file: String = #fileID, line: Int = #line) -> Tensor {
-        map("selu", file: file, line: line) { (x) throws(GraphError) in try x.selu() }
-    }
-    /// `x · hardSigmoid(x)` with slope 1/6 and offset 1/2.
-    public func hardSwish(file: String = #fileID, line: Int = #line) -> Tensor {
-        map("hardSwish", file: file, line: line) { (x) throws(GraphError) in try x.hardSwish() }
-    }
-    /// `x · Φ(x)`, with the error function or its tanh approximation.
-    public func gelu(
-        approximation: Gelu.Approximation = .none, file: String = #fileID, line: Int = #line
-    ) -> Tensor {
-        map("gelu", file: file, line: line) { (x) throws(GraphError) in try x.gelu(approximation: approximation) }
-    }
-    /// `x · sigmoid(beta · x)`.
-    public func silu(beta: Double = 1, file: String = #fileID, line: Int = #line) -> Tensor {
-        map("silu", file: file, line: line) { (x) throws(GraphError) in try x.silu(beta: beta) }
-    }
-    /// `x` above zero, `alpha · x` below.
-    public func leakyRelu(alpha: Double = 0.01, file: String = #fileID, line: Int = #line) -> Tensor {
-        map("leakyRelu", file: file, line: line) { (x) throws(GraphError) in try x.leakyRelu(alpha: alpha) }
-    }
-    /// `x` above zero, `alpha · (e^x - 1)` below.
-    public func elu(alpha: Double = 1, file: String = #fileID, line: Int = #line) -> Tensor {
-        map("elu", file: file, line: line) { (x) throws(GraphError) in try x.elu(alpha: alpha) }
-    }
-    /// Each element clamped between two numbers.
-    public func clip(
-        minimum: Double? = nil, maximum: Double? = nil, file: String = #fileID, line: Int = #line
-    ) -> Tensor {
-        map("clip", file: file, line: line) { (x) throws(GraphError) in
-            try x.clip(minimum: minimum, maximum: maximum)
-        }
+    /// Where elements are infinite, as bool.
+    public func isInfinite(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("isInfinite", file: file, line: line) { (x) throws(GraphError) in try x.isInfinite() }
     }
     /// Each element in another scalar type; the tensor itself where it is that type.
     public func convert(_ scalarType: ScalarType, file: String = #fileID, line: Int = #line) -> Tensor {

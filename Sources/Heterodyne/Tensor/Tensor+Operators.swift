@@ -20,7 +20,7 @@ extension Tensor {
 
     /// A constant scalar takes the element type of the other operand where its value survives exactly, or where both are
     /// floats; so `x * 0.5` works for every float type and `x + 1` for integers too.
-    private func adapted(to other: Tensor) -> Tensor {
+    func adapted(to other: Tensor) -> Tensor {
         guard scalarType != other.scalarType, rank == 0,
             case .pending(.operation(.primitive(.constant(let literal))), _) = node.current,
             let number = literal.splatNumber
@@ -56,6 +56,23 @@ extension Tensor {
     /// `-x`.
     public static prefix func - (x: Tensor) -> Tensor {
         build([x], nil, "-") { (_, terms) throws(GraphError) in try terms[0].negate() }
+    }
+
+    /// Adds `y`, broadcast.
+    public static func += (x: inout Tensor, y: Tensor) { x = x + y }
+    /// Subtracts `y`, broadcast.
+    public static func -= (x: inout Tensor, y: Tensor) { x = x - y }
+    /// Multiplies by `y`, broadcast.
+    public static func *= (x: inout Tensor, y: Tensor) { x = x * y }
+    /// Divides by `y`, broadcast.
+    public static func /= (x: inout Tensor, y: Tensor) { x = x / y }
+    /// Integers shifted left by `y` bits, broadcast.
+    @_disfavoredOverload public static func << (x: Tensor, y: Tensor) -> Tensor {
+        combine("<<", x, y, nil) { (a, b) throws(GraphError) in try a.shiftLeft(b) }
+    }
+    /// Integers shifted right by `y` bits, broadcast; signed ones keep their sign.
+    @_disfavoredOverload public static func >> (x: Tensor, y: Tensor) -> Tensor {
+        combine(">>", x, y, nil) { (a, b) throws(GraphError) in try a.shiftRight(b) }
     }
 
     /// Where `x == y`, broadcast, as bool.
@@ -119,4 +136,8 @@ extension Tensor {
             return try all[0].select(all[1], all[2])
         }
     }
+    /// `a` where `condition` is true, else `b`, broadcast together.
+    public static func `where`(
+        _ condition: Tensor, _ a: Tensor, _ b: Tensor, file: String = #fileID, line: Int = #line
+    ) -> Tensor { condition.select(a, b, file: file, line: line) }
 }

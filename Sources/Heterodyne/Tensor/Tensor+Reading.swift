@@ -1,4 +1,4 @@
-// Heterodyne: reading tensors back, printing them, and files.
+// Heterodyne: reading tensors back.
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneBackend
@@ -9,7 +9,7 @@ extension Tensor {
     /// The value as a literal, computed if need be. Throws the mistake that the tensor carries, or what compiling and
     /// running throw.
     public func literal(on device: Device? = nil) throws(HeterodyneError) -> Literal {
-        let buffer = try buffer(on: device)
+        let buffer = try placedBuffer(on: device).buffer
         return try Program.literal(of: buffer, type, buffer.byteCount)
     }
 
@@ -33,30 +33,5 @@ extension Tensor {
             throw .graph(GraphError(.shapeMismatch, "\(type) has \(all.count) elements, not one"))
         }
         return first
-    }
-}
-
-extension Tensor: CustomStringConvertible {
-    /// The type, with the elements where they are computed and few; reading a description computes nothing.
-    public var description: String {
-        switch node.current {
-        case .failed(let error): return "Tensor(error: \(error))"
-        case .argument: return "Tensor(\(type), argument)"
-        case .pending: return "Tensor(\(type), not computed yet)"
-        case .computed(let buffers):
-            guard count <= 64, let literal = try? Program.literal(of: buffers[result], type, buffers[result].byteCount)
-            else { return "Tensor(\(type))" }
-            let numbers = (0..<count).map { format(scalarType.number(fromBits: literal.bits(at: $0))) }
-            return "Tensor(\(type), [\(numbers.joined(separator: ", "))])"
-        }
-    }
-
-    private func format(_ number: Double) -> String {
-        switch scalarType {
-        case .bool: number == 0 ? "false" : "true"
-        case .float64: "\(number)"
-        case .float32, .float16, .bfloat16, .float8e4m3fn, .float8e5m2: "\(Float(number))"
-        default: String(Int(exactly: number) ?? 0)
-        }
     }
 }

@@ -1,4 +1,4 @@
-// Heterodyne: sums, means, extremes, order, products of matrices.
+// Heterodyne: sums, means, norms and extremes along axes.
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneGraph
@@ -39,13 +39,6 @@ extension Tensor {
         _ axes: [Int]? = nil, keepDimensions: Bool = false, file: String = #fileID, line: Int = #line
     ) -> Tensor { reduce("any", .or, axes, keepDimensions, file, line) }
 
-    /// The product of matrices, with NumPy's rules: batch dimensions broadcast, vectors are rows or columns.
-    public func matmul(_ other: Tensor, file: String = #fileID, line: Int = #line) -> Tensor {
-        map("matmul", with: [other], file: file, line: line) { (terms) throws(GraphError) in
-            try terms[0].matrixProduct(terms[1])
-        }
-    }
-
     /// The mean along `axes` (all by default; negative count from the end).
     public func mean(
         _ axes: [Int]? = nil, keepDimensions: Bool = false, file: String = #fileID, line: Int = #line
@@ -55,56 +48,69 @@ extension Tensor {
         }
     }
 
-    /// The mean squared distance from the mean along `axes`.
+    /// The squared distance from the mean along `axes`, summed and divided by `count - correction`: 0 for the variance of a
+    /// population, 1 for the estimate from a sample.
     public func variance(
-        _ axes: [Int]? = nil, keepDimensions: Bool = false, file: String = #fileID, line: Int = #line
+        _ axes: [Int]? = nil, keepDimensions: Bool = false, correction: Int = 0, file: String = #fileID,
+        line: Int = #line
     ) -> Tensor {
         map("variance", file: file, line: line) { (x) throws(GraphError) in
-            try x.variance(axes, keepDimensions: keepDimensions)
+            try x.variance(axes, keepDimensions: keepDimensions, correction: correction)
         }
     }
 
-    /// The position of the largest element along `axis`, the first of several.
-    public func argMax(
-        axis: Int = -1, keepDimension: Bool = false, file: String = #fileID, line: Int = #line
+    /// The square root of `variance`.
+    public func standardDeviation(
+        _ axes: [Int]? = nil, keepDimensions: Bool = false, correction: Int = 0, file: String = #fileID,
+        line: Int = #line
     ) -> Tensor {
-        map("argMax", file: file, line: line) { (x) throws(GraphError) in
-            try x.argMax(axis: axis, keepDimension: keepDimension)
+        map("standardDeviation", file: file, line: line) { (x) throws(GraphError) in
+            try x.standardDeviation(axes, keepDimensions: keepDimensions, correction: correction)
         }
     }
 
-    /// The position of the smallest element along `axis`, the first of several.
-    public func argMin(
-        axis: Int = -1, keepDimension: Bool = false, file: String = #fileID, line: Int = #line
+    /// `log Σ e^x` along `axes`, without overflow.
+    public func logSumExp(
+        _ axes: [Int]? = nil, keepDimensions: Bool = false, file: String = #fileID, line: Int = #line
     ) -> Tensor {
-        map("argMin", file: file, line: line) { (x) throws(GraphError) in
-            try x.argMin(axis: axis, keepDimension: keepDimension)
+        map("logSumExp", file: file, line: line) { (x) throws(GraphError) in
+            try x.logSumExp(axes, keepDimensions: keepDimensions)
         }
     }
 
-    /// The `k` largest (or smallest) elements along `axis` in order, with their positions.
-    public func topK(
-        _ k: Int, axis: Int = -1, largest: Bool = true, file: String = #fileID, line: Int = #line
-    ) -> (values: Tensor, indices: Tensor) {
-        let pair = Self.buildAll([self], .init(file: file, line: line), "topK") {
-            (_, terms) throws(GraphError) in
-            let best = try terms[0].topK(k, axis: axis, largest: largest)
-            return [best.values, best.indices]
-        }
-        return (pair[0], pair[pair.count - 1])
-    }
-
-    /// The running sum along `axis`.
-    public func cumulativeSum(axis: Int, file: String = #fileID, line: Int = #line) -> Tensor {
-        map("cumulativeSum", file: file, line: line) { (x) throws(GraphError) in try x.cumulativeSum(axis: axis) }
-    }
-
-    /// Einstein's summation over named dimensions, for instance `bij,bjk->bik`.
-    public static func einsum(
-        _ equation: String, _ tensors: [Tensor], file: String = #fileID, line: Int = #line
+    /// `log Σ x` along `axes`.
+    public func logSum(
+        _ axes: [Int]? = nil, keepDimensions: Bool = false, file: String = #fileID, line: Int = #line
     ) -> Tensor {
-        build(tensors, .init(file: file, line: line), "einsum") { (builder, terms) throws(GraphError) in
-            try builder.einsum(equation, terms)
+        map("logSum", file: file, line: line) { (x) throws(GraphError) in
+            try x.logSum(axes, keepDimensions: keepDimensions)
+        }
+    }
+
+    /// `Σ x²` along `axes`.
+    public func sumOfSquares(
+        _ axes: [Int]? = nil, keepDimensions: Bool = false, file: String = #fileID, line: Int = #line
+    ) -> Tensor {
+        map("sumOfSquares", file: file, line: line) { (x) throws(GraphError) in
+            try x.sumOfSquares(axes, keepDimensions: keepDimensions)
+        }
+    }
+
+    /// `Σ |x|` along `axes`.
+    public func normL1(
+        _ axes: [Int]? = nil, keepDimensions: Bool = false, file: String = #fileID, line: Int = #line
+    ) -> Tensor {
+        map("normL1", file: file, line: line) { (x) throws(GraphError) in
+            try x.normL1(axes, keepDimensions: keepDimensions)
+        }
+    }
+
+    /// `sqrt(Σ x²)` along `axes`.
+    public func normL2(
+        _ axes: [Int]? = nil, keepDimensions: Bool = false, file: String = #fileID, line: Int = #line
+    ) -> Tensor {
+        map("normL2", file: file, line: line) { (x) throws(GraphError) in
+            try x.normL2(axes, keepDimensions: keepDimensions)
         }
     }
 }

@@ -1,4 +1,4 @@
-// Heterodyne: reshaping, joining and slicing tensors.
+// Heterodyne: reshaping, joining, splitting and repeating tensors.
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneGraph
@@ -74,14 +74,58 @@ extension Tensor {
         }
     }
 
-    /// Equal parts along a dimension.
+    /// `parts` blocks along a dimension, all of the rounded-up size but the last, which takes the rest. Where that does
+    /// not work each part carries the error.
     public func split(_ parts: Int, axis: Int = 0, file: String = #fileID, line: Int = #line) -> [Tensor] {
-        let pieces = Self.buildAll([self], .init(file: file, line: line), "split") {
-            (_, terms) throws(GraphError) in try terms[0].split(axis: axis, parts: parts)
+        // A mistake gives tensors that carry it; callers index the parts.
+        let count = Swift.max(1, Swift.min(parts, 1 << 16))
+        return Self.buildAll([self], .init(file: file, line: line), "split", results: count) {
+            (_, terms) throws(GraphError) in
+            guard parts <= count else {
+                throw GraphError(.invalidAttribute, "\(parts) parts are more than the limit of \(count)")
+            }
+            return try terms[0].split(axis: axis, parts: parts)
         }
-        // A mistake gives one tensor that carries it; callers index the parts, so give it to each.
-        return pieces.count == parts
-            ? pieces : [Tensor](repeating: pieces[0], count: Swift.max(1, Swift.min(parts, 1 << 16)))
+    }
+
+    /// Blocks of the given sizes along a dimension; the sizes add up to its extent.
+    public func split(
+        sizes: [Int], axis: Int = 0, file: String = #fileID, line: Int = #line
+    ) -> [Tensor] {
+        guard !sizes.isEmpty else {
+            let error = GraphError(
+                .invalidAttribute, "no sizes are given", operation: "split", location: .init(file: file, line: line))
+            return [Tensor(failure: .graph(error))]
+        }
+        return Self.buildAll([self], .init(file: file, line: line), "split", results: sizes.count) {
+            (_, terms) throws(GraphError) in try terms[0].split(axis: axis, sizes: sizes)
+        }
+    }
+
+    /// A matrix of the dimensions before `axis` and those from `axis` on; with `axis` 0 one row.
+    public func flatten(axis: Int = 1, file: String = #fileID, line: Int = #line) -> Tensor {
+        map("flatten", file: file, line: line) { (x) throws(GraphError) in try x.flatten(axis: axis) }
+    }
+
+    /// The last two dimensions swapped.
+    public func transposeMatrices(file: String = #fileID, line: Int = #line) -> Tensor {
+        map("transposeMatrices", file: file, line: line) { (x) throws(GraphError) in try x.transposeMatrices() }
+    }
+
+    /// The tensor repeated `repeats[i]` times along dimension `i`.
+    public func tile(_ repeats: [Int], file: String = #fileID, line: Int = #line) -> Tensor {
+        map("tile", file: file, line: line) { (x) throws(GraphError) in try x.tile(repeats) }
+    }
+
+    /// The elements on and above the given diagonal of the last two dimensions, 0 below; positive diagonals lie above the
+    /// main one.
+    public func upperTriangle(_ diagonal: Int = 0, file: String = #fileID, line: Int = #line) -> Tensor {
+        map("upperTriangle", file: file, line: line) { (x) throws(GraphError) in try x.upperTriangle(diagonal) }
+    }
+
+    /// The elements on and below the given diagonal of the last two dimensions, 0 above.
+    public func lowerTriangle(_ diagonal: Int = 0, file: String = #fileID, line: Int = #line) -> Tensor {
+        map("lowerTriangle", file: file, line: line) { (x) throws(GraphError) in try x.lowerTriangle(diagonal) }
     }
 
     /// Tensors one after the other along a dimension; negative dimensions count from the end.
@@ -102,83 +146,4 @@ extension Tensor {
             try builder.stack(terms, axis: axis)
         }
     }
-
-    /// Slices of dimension `axis` at integer `indices`; negative indices count from the end.
-    public func take(_ indices: Tensor, axis: Int = 0, file: String = #fileID, line: Int = #line) -> Tensor {
-        map("take", with: [indices], file: file, line: line) { (terms) throws(GraphError) in
-            try terms[0].take(terms[1], axis: axis)
-        }
-    }
-
-    /// One element or a range of each leading dimension: `x[0]`, `x[1..<3, 2...]`, `x[.all, -1]`.
-    public subscript(_ parts: TensorIndex..., file file: String = #fileID, line line: Int = #line) -> Tensor {
-        map("subscript", file: file, line: line) { (x) throws(GraphError) in
-            guard parts.count <= x.rank else {
-                throw GraphError(.invalidAttribute, "\(parts.count) indices for \(x.type)")
-            }
-            let extents = try x.extents()
-            var (starts, limits, strides) = (
-                [Int](repeating: 0, count: x.rank), extents, [Int](repeating: 1, count: x.rank)
-            )
-            var dropped: [Int] = []
-            for (dimension, part) in parts.enumerated() {
-                let resolved = try part.resolved(extent: extents[dimension], dimension: dimension)
-                (starts[dimension], limits[dimension], strides[dimension]) = (
-                    resolved.start, resolved.limit, resolved.stride
-                )
-                if resolved.isElement { dropped.append(dimension) }
-            }
-            let block = try x.slice(starts, limits, strides: strides)
-            return dropped.isEmpty ? block : try block.squeeze(dropped)
-        }
-    }
 }
-
-/// What a subscript takes of one dimension.
-public struct TensorIndex: Sendable, Hashable, ExpressibleByIntegerLiteral {
-    private enum Kind: Sendable, Hashable {
-        case element(Int)
-        case range(Int?, Int?, Int)
-    }
-
-    private let kind: Kind
-
-    /// One element; the dimension disappears. Negative positions count from the end.
-    public init(integerLiteral value: Int) { kind = .element(value) }
-    /// One element; the dimension disappears. Negative positions count from the end.
-    public static func at(_ position: Int) -> TensorIndex { TensorIndex(integerLiteral: position) }
-    /// The whole dimension.
-    public static let all = TensorIndex(range: nil, nil, 1)
-    /// Every `stride`-th element from `start` below `limit`; nil for the ends, negative positions count from the end.
-    public static func range(_ start: Int?, _ limit: Int?, by stride: Int = 1) -> TensorIndex {
-        TensorIndex(range: start, limit, stride)
-    }
-
-    private init(range start: Int?, _ limit: Int?, _ stride: Int) { kind = .range(start, limit, stride) }
-
-    func resolved(
-        extent: Int, dimension: Int
-    ) throws(GraphError) -> (start: Int, limit: Int, stride: Int, isElement: Bool) {
-        switch kind {
-        case .element(let position):
-            let start = position < 0 ? position + extent : position
-            guard start >= 0, start < extent else {
-                throw GraphError(
-                    .invalidAttribute, "index \(position) is not within extent \(extent) of dimension \(dimension)")
-            }
-            return (start, start + 1, 1, true)
-        case .range(let low, let high, let stride):
-            let start = low.map { $0 < 0 ? $0 + extent : $0 } ?? 0
-            let limit = high.map { $0 < 0 ? $0 + extent : $0 } ?? extent
-            guard start >= 0, start <= limit, limit <= extent, stride >= 1 else {
-                throw GraphError(
-                    .invalidAttribute,
-                    "range \(start)..<\(limit) by \(stride) is not within extent \(extent) of dimension \(dimension)")
-            }
-            return (start, limit, stride, false)
-        }
-    }
-}
-
-/// `low ..< high` of a dimension; negative positions count from the end.
-public func ..< (low: Int, high: Int) -> TensorIndex { .range(low, high) }

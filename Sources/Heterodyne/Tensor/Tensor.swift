@@ -34,14 +34,20 @@ public struct Tensor: Sendable {
     /// The number of dimensions.
     public var rank: Int { type.rank }
     /// The number of elements.
-    public var count: Int { shape.reduce(1, *) }
+    public var count: Int { (try? type.elementCount()) ?? 0 }
 
     /// The mistake that this tensor carries, if any.
-    public var error: HeterodyneError? { node.failure }
+    public var error: HeterodyneError? { node.failure(of: result) }
+
+    /// The identifier of the device that holds the value; nil for a tensor that is not computed yet and for one that was
+    /// made from data of the host.
+    public var deviceID: String? {
+        if case .computed(let results) = node.current { results.device } else { nil }
+    }
 
     /// This tensor. Throws the mistake that it carries.
     public func checked() throws(HeterodyneError) -> Tensor {
-        if let failure = node.failure { throw failure }
+        if let error { throw error }
         return self
     }
 }
@@ -49,16 +55,19 @@ public struct Tensor: Sendable {
 // MARK: - Making tensors
 
 extension Tensor {
-    /// The elements and shape of a literal. Splats stay constants of the graph; other literals are its inputs.
-    public init(_ literal: Literal) {
-        if literal.isSplat {
-            self.init(LazyNode(.operation(.primitive(.constant(literal))), [], [literal.type], nil))
-            return
-        }
+    /// The elements and shape of a literal, not copied. Splats stay constants of the graph; other literals are its
+    /// inputs. Carries `invalidType` for negative extents and tensors over the size limit, `unboundSymbol` for symbols.
+    public init(_ literal: Literal, file: String = #fileID, line: Int = #line) {
         do throws(GraphError) {
-            self.init(LazyNode(buffer: HostBuffer(sharing: try literal.denseStorage()), literal.type))
+            try literal.type.validate()
+            if literal.isSplat {
+                _ = try literal.type.elementCount()
+                self.init(LazyNode(.operation(.primitive(.constant(literal))), [], [literal.type], nil))
+            } else {
+                self.init(LazyNode(buffer: HostBuffer(sharing: try literal.denseStorage()), literal.type))
+            }
         } catch {
-            self.init(failure: .graph(error))
+            self.init(failure: .graph(error.at(operation: "Tensor", location: .init(file: file, line: line))))
         }
     }
 
@@ -89,16 +98,22 @@ extension Tensor {
     }
 
     /// `value` repeated over `shape`.
-    public static func full<T: Scalar>(_ shape: [Int], _ value: T) -> Tensor {
-        Tensor(Literal(value, shape: Shape(shape)))
+    public static func full<T: Scalar>(
+        _ shape: [Int], _ value: T, file: String = #fileID, line: Int = #line
+    ) -> Tensor {
+        Tensor(Literal(value, shape: Shape(shape)), file: file, line: line)
     }
     /// Zeros.
-    public static func zeros(_ shape: [Int], _ scalarType: ScalarType = .float32) -> Tensor {
-        Tensor(Literal(number: 0, type: TensorType(scalarType, shape)))
+    public static func zeros(
+        _ shape: [Int], _ scalarType: ScalarType = .float32, file: String = #fileID, line: Int = #line
+    ) -> Tensor {
+        Tensor(Literal(number: 0, type: TensorType(scalarType, shape)), file: file, line: line)
     }
     /// Ones.
-    public static func ones(_ shape: [Int], _ scalarType: ScalarType = .float32) -> Tensor {
-        Tensor(Literal(number: 1, type: TensorType(scalarType, shape)))
+    public static func ones(
+        _ shape: [Int], _ scalarType: ScalarType = .float32, file: String = #fileID, line: Int = #line
+    ) -> Tensor {
+        Tensor(Literal(number: 1, type: TensorType(scalarType, shape)), file: file, line: line)
     }
     /// `0, 1, … count - 1`.
     public static func arange(
@@ -106,6 +121,20 @@ extension Tensor {
     ) -> Tensor {
         build([], .init(file: file, line: line), "arange") { (builder, _) throws(GraphError) in
             try builder.iota(TensorType(scalarType, [count]), dimension: 0)
+        }
+    }
+    /// `start, start + step, …` below `end` (above it for a negative `step`), computed as `start + i · step`.
+    public static func arange(
+        _ start: Double, _ end: Double, by step: Double = 1, _ scalarType: ScalarType = .float32,
+        file: String = #fileID, line: Int = #line
+    ) -> Tensor {
+        build([], .init(file: file, line: line), "arange") { (builder, _) throws(GraphError) in
+            let steps = ((end - start) / step).rounded(.up)
+            guard Swift.abs(steps) < Double(TensorType.maximumByteCount) else {
+                throw GraphError(.invalidAttribute, "there is no range from \(start) to \(end) by \(step)")
+            }
+            let index = try builder.iota(TensorType(.float64, [Swift.max(0, Int(steps))]), dimension: 0)
+            return try (index * step + start).convert(scalarType)
         }
     }
     /// The identity matrix of `count` rows.
@@ -130,23 +159,31 @@ extension Tensor: ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral, Expres
 // MARK: - Lifting operations
 
 extension Tensor {
-    /// The result of building nodes on `operands`: the one place where user calls become graph.
+    /// The results of building nodes on `operands`: the one place where user calls become graph. At least `results`
+    /// tensors, which all carry the error where there is one.
     static func buildAll(
-        _ operands: [Tensor], _ location: SourceLocation?, _ name: String,
+        _ operands: [Tensor], _ location: SourceLocation?, _ name: String, results: Int,
         _ body: (GraphBuilder, [Term]) throws(GraphError) -> [Term]
     ) -> [Tensor] {
-        if let failed = operands.first(where: { $0.node.failure != nil }) { return [failed] }
+        for operand in operands {
+            if let error = operand.error { return [Tensor](repeating: Tensor(failure: error), count: results) }
+        }
         do throws(GraphError) {
             let graph = try GraphBuilder.region(operands.map(\.type)) { (builder, terms) throws(GraphError) in
                 builder.currentLocation = location
                 return try body(builder, terms)
+            }
+            guard graph.outputs.count >= results else {
+                throw GraphError(
+                    .operandCount, "has \(graph.outputs.count) results where \(results) are expected")
             }
             let node = LazyNode(.graph(graph), operands, graph.outputTypes, location)
             return graph.outputs.indices.map { Tensor(node, result: $0) }
         } catch {
             // Operators cannot take a location as a default argument; look for the caller only now that it is needed.
             let place = location ?? CallSite.current()
-            return [Tensor(failure: .graph(error.at(operation: name, location: place)))]
+            let failed = Tensor(failure: .graph(error.at(operation: name, location: place)))
+            return [Tensor](repeating: failed, count: results)
         }
     }
 
@@ -154,7 +191,9 @@ extension Tensor {
         _ operands: [Tensor], _ location: SourceLocation?, _ name: String,
         _ body: (GraphBuilder, [Term]) throws(GraphError) -> Term
     ) -> Tensor {
-        buildAll(operands, location, name) { (builder, terms) throws(GraphError) in [try body(builder, terms)] }[0]
+        buildAll(operands, location, name, results: 1) { (builder, terms) throws(GraphError) in
+            [try body(builder, terms)]
+        }[0]
     }
 
     /// The result of an operation on this tensor alone.
