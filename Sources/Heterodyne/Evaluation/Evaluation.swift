@@ -251,9 +251,11 @@ extension Tensor {
     func donated(to device: Device) throws(HeterodyneError) -> any Buffer {
         try Self.evaluate([self], on: device)
         let home = deviceID
-        guard var buffer = node.donate(result) else { throw error ?? Self.argumentRead }
+        var object: AnyObject? = node.donate(result)
         // Captured constants, other tensors' programs that run now and mapped files may hold the same memory.
-        if home == device.id, isKnownUniquelyReferenced(&buffer) { return buffer }
+        let isUnique = isKnownUniquelyReferenced(&object)
+        guard let buffer = object as? any Buffer else { throw error ?? Self.argumentRead }
+        if isUnique, home == device.id { return buffer }
         do throws(BackendError) { return try Self.copied(buffer, to: device) } catch { throw .backend(error) }
     }
 }

@@ -88,8 +88,7 @@ final class LazyNode: Sendable {
             guard case .computed(var results) = state, result < results.buffers.count else { return nil }
             // The state lets go of its array first: the caller wants to see whether the buffer has other owners.
             state = .computed(Results(buffers: [], device: nil))
-            let buffer = results.buffers[result]
-            results.buffers[result] = nil
+            let buffer = results.buffers[result].take()
             state = .computed(results)
             return buffer
         }
