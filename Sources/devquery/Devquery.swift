@@ -10,8 +10,8 @@ import Heterodyne
         commandName: "devquery",
         abstract: "Lists the devices that Heterodyne can use, what they can do, and what is missing and why.",
         discussion: """
-            The table has a column per scalar type. Its letters say in which ways the device uses the type: \
-            S storage, C convert, A arithmetic, D dot, U accumulate, T atomic add, M matrix engine; '-' is not at all.
+            The table has a column per scalar type, whose words say how far the device uses the type; -v and --json \
+            name every usage (storage, convert, arithmetic, dot, accumulate, atomicAdd, matrixEngine).
 
             Exit status: 0 a device can be used, 1 the device asked for was not found, 2 nothing can be used, \
             64 wrong usage.

@@ -11,24 +11,27 @@ struct Listing {
 
     // MARK: - Table
 
-    /// One line per device with a column per scalar type, then what is missing.
+    /// One line per device, then one per device with a column per scalar type, then what is missing.
     func table() throws -> String {
         let types = ScalarType.allCases
-        var rows: [[String]] = [
-            ["ID", "BACKEND", "KIND", "NAME", "THREADS", "MEMORY (FREE)"] + types.map(Self.heading)
-        ]
+        var facts: [[String]] = [["ID", "BACKEND", "KIND", "THREADS", "MEMORY (FREE)", "NAME"]]
+        var uses: [[String]] = [["ID"] + types.map(Self.heading)]
         for device in devices {
             let descriptor = device.descriptor
             let capabilities = try device.capabilities()
-            rows.append(
-                [
-                    device.id, descriptor.backend, Self.kind(descriptor), descriptor.name, String(descriptor.threads),
-                    Self.memory(descriptor),
-                ] + types.map { Self.letters(capabilities.usages(of: $0)) })
+            facts.append([
+                device.id, descriptor.backend, Self.kind(descriptor), String(descriptor.threads),
+                Self.memory(descriptor), Self.shortened(descriptor.name),
+            ])
+            uses.append([device.id] + types.map { Self.summary(capabilities.usages(of: $0)) })
         }
-        var lines = Self.aligned(rows)
+        var lines = Self.aligned(facts)
         lines.append("")
-        lines.append("S storage, C convert, A arithmetic, D dot, U accumulate, T atomic add, M matrix engine")
+        lines += Self.aligned(uses)
+        lines.append("")
+        lines.append(
+            "calc: arithmetic and matrix products; +mx: also a matrix engine; math: arithmetic without products;")
+        lines.append("dot: products without arithmetic; store: held and converted; hold: held only; -: not at all")
         for missing in unavailable {
             lines.append("")
             lines.append("unavailable: \(missing.id) (\(missing.backend)): \(missing.reason)")
@@ -53,8 +56,8 @@ struct Listing {
         case .uint16: "U16"
         case .uint32: "U32"
         case .uint64: "U64"
-        case .float8e4m3fn: "F8E4M3"
-        case .float8e5m2: "F8E5M2"
+        case .float8e4m3fn: "E4M3"
+        case .float8e5m2: "E5M2"
         case .float16: "F16"
         case .bfloat16: "BF16"
         case .float32: "F32"
@@ -62,13 +65,21 @@ struct Listing {
         }
     }
 
-    private static func letters(_ usages: ScalarUsage) -> String {
-        let all: [(ScalarUsage, String)] = [
-            (.storage, "S"), (.convert, "C"), (.arithmetic, "A"), (.dot, "D"), (.accumulate, "U"), (.atomicAdd, "T"),
-            (.matrixEngine, "M"),
-        ]
-        let text = all.filter { usages.contains($0.0) }.map(\.1).joined()
-        return text.isEmpty ? "-" : text
+    /// How far a type can be used, in at most five letters.
+    static func summary(_ usages: ScalarUsage) -> String {
+        if usages.contains(.matrixEngine) { return "+mx" }
+        switch (usages.contains(.arithmetic), usages.contains(.dot)) {
+        case (true, true): return "calc"
+        case (true, false): return "math"
+        case (false, true): return "dot"
+        case (false, false):
+            guard usages.contains(.storage) else { return "-" }
+            return usages.contains(.convert) ? "store" : "hold"
+        }
+    }
+
+    private static func shortened(_ name: String) -> String {
+        name.count <= 48 ? name : name.prefix(47) + "…"
     }
 
     private static func kind(_ descriptor: DeviceDescriptor) -> String {

@@ -40,6 +40,21 @@ import SentenceEmbeddingModel
     }
 
     func run() throws {
+        do { try search() } catch {
+            // One line for whatever went wrong; every error of the library describes itself.
+            FileHandle.standardError.write(Data("SentenceEmbedding: \(Self.oneLine(error))\n".utf8))
+            throw ExitCode.failure
+        }
+    }
+
+    private static func oneLine(_ error: any Error) -> String {
+        "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+
+    /// Input that cannot be searched.
+    private struct InputError: Error, CustomStringConvertible { let description: String }
+
+    private func search() throws {
         let texts = try readLines()
         let devices = try chosenDevices()
         let files = try weights.map { try PretrainedFiles(folder: $0) } ?? PretrainedFiles.cached()
@@ -67,17 +82,17 @@ import SentenceEmbeddingModel
 
     private func readLines() throws -> [(line: Int, text: String)] {
         guard let data = FileManager.default.contents(atPath: file) else {
-            throw ValidationError("cannot read '\(file)'")
+            throw InputError(description: "cannot read '\(file)'")
         }
         guard let content = String(data: data, encoding: .utf8) else {
-            throw ValidationError("'\(file)' is not UTF-8 text")
+            throw InputError(description: "'\(file)' is not UTF-8 text")
         }
         let lines = content.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         let texts = lines.enumerated().compactMap { index, line -> (line: Int, text: String)? in
             let text = line.trimmingCharacters(in: .whitespaces)
             return text.isEmpty ? nil : (index + 1, text)
         }
-        guard !texts.isEmpty else { throw ValidationError("'\(file)' has no lines with text") }
+        guard !texts.isEmpty else { throw InputError(description: "'\(file)' has no lines with text") }
         return texts
     }
 

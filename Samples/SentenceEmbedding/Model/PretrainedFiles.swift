@@ -12,6 +12,9 @@ public enum PretrainedFilesError: Error, Hashable, Sendable, CustomStringConvert
     /// The script that fetches the files could not be started or failed.
     case fetchFailed(script: String, reason: String)
 
+    /// A file has other content than this model needs.
+    case brokenFile(path: String, reason: String)
+
     /// The fault and what to do about it, in one line.
     public var description: String {
         switch self {
@@ -21,6 +24,8 @@ public enum PretrainedFilesError: Error, Hashable, Sendable, CustomStringConvert
             "the weights are not in \(folder); run scripts/fetch_weights in the repository or pass their folder"
         case .fetchFailed(let script, let reason):
             "\(script) could not fetch the weights: \(reason)"
+        case .brokenFile(let path, let reason):
+            "\(path): \(reason); scripts/fetch_weights prints a folder that is complete"
         }
     }
 }

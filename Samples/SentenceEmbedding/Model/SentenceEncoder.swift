@@ -31,9 +31,37 @@ public struct EncoderConfiguration: Sendable, Hashable, Codable {
         case layerNormEps = "layer_norm_eps"
     }
 
-    /// Reads `config.json`. Throws where the file cannot be read or lacks a value.
-    public init(file: String) throws {
-        self = try JSONDecoder().decode(Self.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
+    /// Reads `config.json`.
+    ///
+    /// - Throws: ``PretrainedFilesError/brokenFile(path:reason:)`` where the file cannot be read, lacks a value, or has
+    ///   one that no encoder can have.
+    public init(file: String) throws(PretrainedFilesError) {
+        do { self = try JSONDecoder().decode(Self.self, from: Data(contentsOf: URL(fileURLWithPath: file))) } catch {
+            throw .brokenFile(path: file, reason: "is no configuration of an encoder (\(Self.reason(error)))")
+        }
+        let sizes = [
+            ("hidden_size", hiddenSize), ("intermediate_size", intermediateSize),
+            ("num_attention_heads", numAttentionHeads), ("num_hidden_layers", numHiddenLayers),
+            ("max_position_embeddings", maxPositionEmbeddings), ("vocab_size", vocabSize),
+        ]
+        for (name, size) in sizes where !(1...1 << 24).contains(size) {
+            throw .brokenFile(path: file, reason: "\(name) is \(size)")
+        }
+        guard hiddenSize % numAttentionHeads == 0 else {
+            throw .brokenFile(
+                path: file,
+                reason: "hidden_size \(hiddenSize) is no multiple of num_attention_heads \(numAttentionHeads)")
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error as? DecodingError {
+        case .keyNotFound(let key, _): "\(key.stringValue) is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            "\(context.codingPath.last?.stringValue ?? "the document") has the wrong type"
+        case .dataCorrupted: "not JSON"
+        default: "it cannot be read"
+        }
     }
 }
 
