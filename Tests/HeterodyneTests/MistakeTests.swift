@@ -80,7 +80,7 @@ struct MistakeTests {
         for huge in [false, true] {
             let seed = call.name.utf8.reduce(huge ? 7 : 3 as UInt64) { $0 &* 31 &+ UInt64($1) }
             var choices = Choices(seed: seed)
-            for _ in 0..<(huge ? 40 : 30) {
+            for _ in 0..<(huge ? 12 : 10) {
                 let arguments = Arguments(
                     x: choices.pick(tensors), y: choices.pick(tensors), z: choices.pick(tensors),
                     n: choices.pick(huge ? Self.numbers : Self.small),

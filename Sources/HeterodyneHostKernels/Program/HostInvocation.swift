@@ -92,20 +92,6 @@ public final class HostInvocation: Invocation {
         try bind(slot: inputCount + index, needed: program.outputByteCounts[index], "output \(index)", buffer)
     }
 
-    /// Lets go of the buffer of input `index`.
-    public func unbind(input index: Int) { if index >= 0, index < inputCount { unbind(slot: index) } }
-
-    /// Lets go of the buffer of output `index`.
-    public func unbind(output index: Int) {
-        if index >= 0, index < buffers.count - inputCount { unbind(slot: inputCount + index) }
-    }
-
-    private func unbind(slot: Int) {
-        buffers[slot] = nil
-        // A run before the next binding is refused for the missing address.
-        addresses[slot] = nil
-    }
-
     private func bind(
         slot: Int, needed: Int, _ name: @autoclosure () -> String, _ buffer: any Buffer
     ) throws(BackendError) {
