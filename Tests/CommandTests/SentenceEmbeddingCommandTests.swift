@@ -76,6 +76,21 @@ struct SentenceEmbeddingCommandTests {
         #expect(!outcome.output.contains("\u{1B}") && outcome.messages.isEmpty)
     }
 
+    @Test("HETERODYNE_DEVICE chooses the default device") func defaultDevice() throws {
+        let folder = try Folder()
+        let file = try folder.file("line.txt", Data("Rain tomorrow\n".utf8))
+        let chosen = try Command("SentenceEmbedding").run(
+            ["-q", "weather", "--json", file],
+            environment: Self.environment.merging(["HETERODYNE_DEVICE": "reference"]) { $1 })
+        try #require(chosen.status == 0, "\(chosen.messages)")
+        let found = try JSONDecoder().decode(Document.self, from: Data(chosen.output.utf8))
+        #expect(found.devices.map(\.device) == ["reference"])
+        let unknown = try Command("SentenceEmbedding").run(
+            ["-q", "weather", file], environment: Self.environment.merging(["HETERODYNE_DEVICE": "abacus"]) { $1 })
+        #expect(unknown.status == 1)
+        #expect(unknown.messages.contains("abacus"))
+    }
+
     @Test("each mistake is one line and exit status 1") func mistakes() throws {
         let folder = try Folder()
         let good = try folder.file("lines.txt", Self.text)
