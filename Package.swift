@@ -62,6 +62,8 @@ let package = Package(
         // Kernels on host memory.
         .target(name: "CHostKernels"),
         module("HeterodyneHostKernels", ["HeterodyneGraph", "HeterodyneBackend", "CHostKernels"]),
+        // Kernels for devices that take SPIR-V.
+        module("HeterodyneKernelIR", ["HeterodyneGraph"]),
         // Backends.
         backend("Reference", ["HeterodyneGraph", "HeterodyneBackend"]),
         backend("OpenBLAS", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels"]),
@@ -104,6 +106,7 @@ let package = Package(
             ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneReference"]),
         tests("HeterodyneRuntimeTests", ["Heterodyne", "HeterodyneRuntime"]),
         tests("HeterodyneHostKernelsTests", ["HeterodyneHostKernels", "CHostKernels"]),
+        tests("HeterodyneKernelIRTests", ["HeterodyneGraph", "HeterodyneKernelIR"]),
         tests("HeterodyneReferenceTests", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneReference"]),
         tests(
             "HeterodyneOpenBLASTests",

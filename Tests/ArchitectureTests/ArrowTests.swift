@@ -13,6 +13,7 @@ let allowedArrows: [String: Set<String>] = [
     "HeterodyneRuntime": ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler"],
     "CHostKernels": [],
     "HeterodyneHostKernels": ["HeterodyneGraph", "HeterodyneBackend", "CHostKernels"],
+    "HeterodyneKernelIR": ["HeterodyneGraph"],
     "HeterodyneReference": ["HeterodyneGraph", "HeterodyneBackend"],
     "HeterodyneOpenBLAS": ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels"],
     "HeterodyneWeights": ["HeterodyneGraph"],
@@ -46,7 +47,7 @@ let toolchainModules: Set<String> = ["Glibc", "Musl", "Synchronization", "Dispat
 /// The modules that must stay free of Foundation, so that they cost little to link and to port.
 let withoutFoundation: Set<String> = [
     "HeterodyneGraph", "HeterodyneBackend", "HeterodyneOps", "HeterodyneCompiler", "HeterodyneRuntime",
-    "HeterodyneHostKernels", "HeterodyneReference", "HeterodyneOpenBLAS",
+    "HeterodyneHostKernels", "HeterodyneReference", "HeterodyneOpenBLAS", "HeterodyneKernelIR",
 ]
 
 @Suite("Arrows")

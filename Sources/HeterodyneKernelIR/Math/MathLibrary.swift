@@ -1,0 +1,75 @@
+// Heterodyne: the math library for kernels; what its families share.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneGraph
+
+/// Elementary functions as kernel code, by the algorithms of docs/MathFunctions.md, in float32 and float64.
+///
+/// They use nothing of the device but add, subtract, multiply, multiply-add, integers, and division, so that
+/// they give the same bits on every device that rounds correctly. float32 `sin`, `cos` and `power` go through float64.
+public struct MathLibrary {
+    /// The kernel under construction.
+    public let builder: KernelBuilder
+    /// Whether divisions inside functions are made exact by `divide`; for devices whose own division is loose.
+    public var usesExactDivision: Bool
+
+    /// The library for a kernel.
+    public init(_ builder: KernelBuilder, usesExactDivision: Bool = false) {
+        self.builder = builder
+        self.usesExactDivision = usesExactDivision
+    }
+
+    func isSingle(_ x: KernelValue) -> Bool {
+        if x.type != .f32, x.type != .f64 {
+            builder.fail(.typeMismatch("the math library works on f32 and f64, not on \(x.type)"))
+        }
+        return x.type != .f64
+    }
+
+    func quotient(_ a: KernelValue, _ b: KernelValue) -> KernelValue { usesExactDivision ? divide(a, b) : a / b }
+
+    func muladd(_ a: KernelValue, _ b: KernelValue, _ c: KernelValue) -> KernelValue { builder.multiplyAdd(a, b, c) }
+    func muladd(_ a: KernelValue, _ b: Double, _ c: KernelValue) -> KernelValue { muladd(a, a.like(b), c) }
+
+    /// c[0] + c[1] x + ... by Horner's rule.
+    func polynomial(_ x: KernelValue, _ coefficients: [Double]) -> KernelValue {
+        var sum = x.like(coefficients.last ?? 0)
+        for coefficient in coefficients.dropLast().reversed() { sum = muladd(sum, x, x.like(coefficient)) }
+        return sum
+    }
+
+    /// The bits as a signed integer.
+    func integer(_ x: KernelValue) -> KernelValue { x.bitcast(to: x.type.bits == 64 ? .i64 : .i32) }
+    /// Bits as a float.
+    func float(_ x: KernelValue) -> KernelValue { x.bitcast(to: x.type.bits == 64 ? .f64 : .f32) }
+
+    func pick(_ condition: KernelValue, _ a: KernelValue, _ b: KernelValue) -> KernelValue {
+        builder.select(condition, a, b)
+    }
+    /// NaN stays NaN.
+    func atLeast(_ x: KernelValue, _ bound: Double) -> KernelValue { pick(x .< bound, x.like(bound), x) }
+    /// NaN stays NaN.
+    func atMost(_ x: KernelValue, _ bound: Double) -> KernelValue { pick(x .> bound, x.like(bound), x) }
+
+    /// |x| with the sign of another number.
+    func withSign(_ x: KernelValue, of sign: KernelValue) -> KernelValue {
+        let bits = integer(x)
+        let mask = builder.constant(bits: 1 << UInt64(x.type.bits - 1), bits.type)
+        return float((bits & ~mask) | (integer(sign) & mask))
+    }
+
+    /// Adding it moves the integer part of a small number into the low bits.
+    func magic(_ x: KernelValue) -> Double { isSingle(x) ? 12_582_912 : 6_755_399_441_055_744 }
+
+    /// An integer-valued small float as an integer; garbage for NaN.
+    func wholeNumber(_ n: KernelValue) -> KernelValue {
+        let bits = integer(n + magic(n))
+        return bits - builder.constant(bits: n.type == .f64 ? 0x4338_0000_0000_0000 : 0x4b40_0000, bits.type)
+    }
+
+    /// 2^i for an exponent in the normal range.
+    func powerOfTwo(_ exponent: KernelValue) -> KernelValue {
+        let (bias, shift) = exponent.type.bits == 64 ? (1023, 52) : (127, 23)
+        return float((exponent + bias) << shift)
+    }
+}

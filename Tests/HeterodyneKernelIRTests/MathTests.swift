@@ -1,0 +1,251 @@
+// Heterodyne: the math library against 80-bit arithmetic, run in the interpreter.
+// SPDX-License-Identifier: Apache-2.0
+
+#if arch(x86_64)
+import Foundation
+import HeterodyneGraph
+import HeterodyneKernelIR
+import Testing
+
+/// A function of the library, its true value, where it is sampled, and its bound in units in the last place.
+struct MathCase: Sendable, CustomTestStringConvertible {
+    let name: String
+    let bound: Float80
+    let range: ClosedRange<Double>
+    var isLogarithmic = false
+    let function: @Sendable (MathLibrary, KernelValue) -> KernelValue
+    let truth: @Sendable (Float80) -> Float80
+    var testDescription: String { "\(name) \(range)" }
+
+    static let all: [MathCase] = [
+        MathCase(name: "exp", bound: 2, range: -103...88, function: { $0.exponential($1) }, truth: { exp($0) }),
+        MathCase(
+            name: "expm1", bound: 3, range: -20...88, function: { $0.exponentialMinusOne($1) },
+            truth: { expm1($0) }),
+        MathCase(
+            name: "expm1", bound: 3, range: 1e-37...1, isLogarithmic: true,
+            function: { $0.exponentialMinusOne($1) }, truth: { expm1($0) }),
+        MathCase(
+            name: "log", bound: 2, range: 1e-44...1e38, isLogarithmic: true, function: { $0.logarithm($1) },
+            truth: { log($0) }),
+        MathCase(name: "log", bound: 2, range: 0.5...2, function: { $0.logarithm($1) }, truth: { log($0) }),
+        MathCase(
+            name: "log1p", bound: 3, range: -0.999...1, function: { $0.logarithmOnePlus($1) },
+            truth: { log1p($0) }),
+        MathCase(
+            name: "log1p", bound: 3, range: 1e-30...1e38, isLogarithmic: true,
+            function: { $0.logarithmOnePlus($1) }, truth: { log1p($0) }),
+        MathCase(name: "sin", bound: 4, range: -40...40, function: { $0.sine($1) }, truth: { sin($0) }),
+        MathCase(name: "cos", bound: 4, range: -1000...1000, function: { $0.cosine($1) }, truth: { cos($0) }),
+        MathCase(name: "tanh", bound: 4, range: -10...10, function: { $0.hyperbolicTangent($1) }, truth: { tanh($0) }),
+        MathCase(
+            name: "sigmoid", bound: 4, range: -80...20, function: { $0.sigmoid($1) }, truth: { 1 / (1 + exp(-$0)) }),
+        MathCase(name: "erf", bound: 4, range: -6...6, function: { $0.errorFunction($1) }, truth: { erf($0) }),
+        MathCase(
+            name: "erf", bound: 4, range: 1e-37...1, isLogarithmic: true, function: { $0.errorFunction($1) },
+            truth: { erf($0) }),
+        MathCase(
+            name: "power 1.75^x", bound: 4, range: -150...150, function: { $0.power($1.like(1.75), $1) },
+            truth: { pow(1.75, $0) }),
+        MathCase(
+            name: "power x^2.5", bound: 4, range: 1e-10...1e10, isLogarithmic: true,
+            function: { $0.power($1, $1.like(2.5)) }, truth: { pow($0, 2.5) }),
+    ]
+}
+
+/// Runs a function of one or two arguments, given and returned as bits, over many elements.
+func evaluate(
+    _ type: KernelType, _ inputs: [[UInt64]], _ multiplyAdd: SPIRVOptions.MultiplyAdd = .fused,
+    _ function: (MathLibrary, [KernelValue]) -> KernelValue
+) throws -> [UInt64] {
+    let count = inputs[0].count
+    let k = KernelBuilder("math", workgroup: [256])
+    let sources = inputs.indices.map { k.buffer("in\($0)", type, .read) }
+    let output = k.buffer("out", type, .write)
+    let i = k.globalID(.x)
+    k.if(i .< k.constant(count, .u32)) { output[i] = function(MathLibrary(k), sources.map { $0[i] }) }
+    let kernel = try k.finish()
+    func pack(_ words: [UInt64]) -> [UInt8] {
+        type == .f64 ? bytes(words) : bytes(words.map { UInt32(truncatingIfNeeded: $0) })
+    }
+    var buffers = Dictionary(uniqueKeysWithValues: inputs.enumerated().map { ($0, pack($1)) })
+    buffers[inputs.count] = pack([UInt64](repeating: 0, count: count))
+    try KernelInterpreter(multiplyAdd: multiplyAdd).run(kernel, groups: [(count + 255) / 256], buffers: &buffers)
+    return type == .f64
+        ? array(buffers[inputs.count], of: UInt64.self)
+        : array(buffers[inputs.count], of: UInt32.self).map(UInt64.init)
+}
+
+func number(_ bits: UInt64, _ type: KernelType) -> Float80 {
+    type == .f64 ? Float80(Double(bitPattern: bits)) : Float80(Float(bitPattern: UInt32(truncatingIfNeeded: bits)))
+}
+func word(_ value: Double, _ type: KernelType) -> UInt64 {
+    type == .f64 ? value.bitPattern : UInt64(Float(value).bitPattern)
+}
+
+/// The distance in units in the last place that the true value has in the type.
+func distance(_ bits: UInt64, _ truth: Float80, _ type: KernelType) -> Float80 {
+    let value = number(bits, type)
+    if type == .f64 {
+        if Double(truth).isInfinite || truth.isNaN { return value == Float80(Double(truth)) ? 0 : .infinity }
+        return abs(value - truth) / Float80(Double(truth).ulp)
+    }
+    if Float(truth).isInfinite || truth.isNaN { return value == Float80(Float(truth)) ? 0 : .infinity }
+    return abs(value - truth) / Float80(Float(truth).ulp)
+}
+
+@Suite("Math library")
+struct MathTests {
+    @Test("Error bounds", arguments: MathCase.all, [KernelType.f32, .f64])
+    func bounds(_ item: MathCase, type: KernelType) throws {
+        let count = 1024
+        let (low, high) = (item.range.lowerBound, item.range.upperBound)
+        let samples = (0..<count).map { index -> UInt64 in
+            let t = Double(index) / Double(count - 1)
+            return word(item.isLogarithmic ? low * pow(high / low, t) : low + (high - low) * t, type)
+        }
+        for mode in SPIRVOptions.MultiplyAdd.allCases {
+            let results = try evaluate(type, [samples], mode) { item.function($0, $1[0]) }
+            var worst: Float80 = 0
+            var place: Float80 = 0
+            for (sample, result) in zip(samples, results) {
+                let x = number(sample, type)
+                let error = distance(result, item.truth(x), type)
+                if !(error <= worst) { (worst, place) = (error, x) }
+            }
+            #expect(worst <= item.bound, "\(item.name) \(type) \(mode): \(worst) ULP at \(place)")
+        }
+    }
+
+    @Test("Huge angles", arguments: [KernelType.f32, .f64])
+    func hugeAngles(type: KernelType) throws {
+        // sin and cos of the host's C library are right to a unit over the whole range.
+        var samples = (0..<300).map { word(1.1e6 * pow(1.27, Double($0)), type) }
+        samples += [word(6_381_956_970_095_103 * 0x1p797, .f64), word(-2.5e9, type)].filter {
+            type == .f64 || $0 < 1 << 32
+        }
+        for isSine in [true, false] {
+            let results = try evaluate(type, [samples]) { isSine ? $0.sine($1[0]) : $0.cosine($1[0]) }
+            for (sample, result) in zip(samples, results) {
+                let x = Double(number(sample, type))
+                if !x.isFinite {
+                    #expect(number(result, type).isNaN)
+                    continue
+                }
+                let error = distance(result, Float80(isSine ? sin(x) : cos(x)), type)
+                #expect(error <= 4, "\(isSine ? "sin" : "cos") \(type) of \(x): \(error) ULP")
+            }
+        }
+    }
+
+    static let specials: [Double] = [
+        0, -0.0, 1, -1, 2, -2, 3, 0.5, -0.5, 1e-40, -1e-40, .infinity, -.infinity, .nan, 0.1, 1e30, 7, -7,
+    ]
+
+    @Test("Specials", arguments: [KernelType.f32, .f64])
+    func specials(type: KernelType) throws {
+        let samples = Self.specials.map { word($0, type) }
+        let functions: [(String, (MathLibrary, KernelValue) -> KernelValue, (Double) -> Double)] = [
+            ("exp", { $0.exponential($1) }, { exp($0) }), ("expm1", { $0.exponentialMinusOne($1) }, { expm1($0) }),
+            ("log", { $0.logarithm($1) }, { log($0) }), ("log1p", { $0.logarithmOnePlus($1) }, { log1p($0) }),
+            ("sin", { $0.sine($1) }, { sin($0) }), ("cos", { $0.cosine($1) }, { cos($0) }),
+            ("tanh", { $0.hyperbolicTangent($1) }, { tanh($0) }), ("erf", { $0.errorFunction($1) }, { erf($0) }),
+            ("sigmoid", { $0.sigmoid($1) }, { 1 / (1 + exp(-$0)) }),
+        ]
+        for (name, function, truth) in functions {
+            let results = try evaluate(type, [samples]) { function($0, $1[0]) }
+            for (sample, result) in zip(samples, results) {
+                let expected = truth(Double(number(sample, type)))
+                check("\(name)(\(number(sample, type)))", result, expected, type)
+            }
+        }
+    }
+
+    @Test("Specials of power", arguments: [KernelType.f32, .f64])
+    func power(type: KernelType) throws {
+        let pairs = Self.specials.flatMap { x in Self.specials.map { (word(x, type), word($0, type)) } }
+        let results = try evaluate(type, [pairs.map(\.0), pairs.map(\.1)]) { $0.power($1[0], $1[1]) }
+        for (pair, result) in zip(pairs, results) {
+            let (x, y) = (Double(number(pair.0, type)), Double(number(pair.1, type)))
+            check("\(x)^\(y)", result, pow(x, y), type)
+        }
+    }
+
+    private func check(_ name: String, _ result: UInt64, _ expected: Double, _ type: KernelType) {
+        let rounded = number(word(expected, type), type)
+        let value = number(result, type)
+        let isSame =
+            rounded.isNaN
+            ? value.isNaN
+            : (rounded.isInfinite || rounded == 0
+                ? value == rounded && value.sign == rounded.sign : distance(result, Float80(expected), type) <= 4)
+        #expect(isSame, "\(name) in \(type): \(value), not \(rounded)")
+    }
+
+    /// Bits that look random, and the specials.
+    private func mixture(_ count: Int, _ seed: UInt64, _ type: KernelType) -> [UInt64] {
+        var state = seed
+        let random = (0..<count).map { _ -> UInt64 in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return type == .f64 ? state ^ (state >> 29) : (state ^ (state >> 29)) >> 32
+        }
+        return random
+    }
+
+    @Test("Division and square root are correctly rounded", arguments: [KernelType.f32, .f64])
+    func rounded(type: KernelType) throws {
+        var (a, b) = (mixture(1500, 1, type), mixture(1500, 2, type))
+        // Quotients among the denormals, and denormal operands.
+        for index in 0..<500 {
+            let denormal = a[index] & (type == .f64 ? 0x000f_ffff_ffff_ffff : 0x007f_ffff)
+            if index % 2 == 0 { a[index] = denormal } else { b[index] = denormal }
+        }
+        let edges = Self.specials.map { word($0, type) }
+        for x in edges {
+            a += [UInt64](repeating: x, count: edges.count)
+            b += edges
+        }
+        let quotients = try evaluate(type, [a, b]) { $0.divide($1[0], $1[1]) }
+        let roots = try evaluate(type, [a]) { $0.squareRoot($1[0]) }
+        var wrong = 0
+        func same(_ result: UInt64, _ expected: UInt64, _ text: String) {
+            if number(expected, type).isNaN ? number(result, type).isNaN : result == expected { return }
+            wrong += 1
+            if wrong < 5 { Issue.record("\(text): \(number(result, type)), not \(number(expected, type))") }
+        }
+        for index in a.indices {
+            let (x, y) = (number(a[index], type), number(b[index], type))
+            let (quotient, root): (UInt64, UInt64)
+            if type == .f64 {
+                quotient = (Double(bitPattern: a[index]) / Double(bitPattern: b[index])).bitPattern
+                root = Double(bitPattern: a[index]).squareRoot().bitPattern
+            } else {
+                quotient = UInt64((Float(x) / Float(y)).bitPattern)
+                root = UInt64(Float(x).squareRoot().bitPattern)
+            }
+            same(quotients[index], quotient, "\(type): \(x) / \(y)")
+            same(roots[index], root, "\(type): root of \(x)")
+        }
+        #expect(wrong == 0)
+    }
+
+    @Test(
+        "The library is valid SPIR-V", .enabled(if: Validator.path != nil, Validator.reason),
+        arguments: [KernelType.f32, .f64])
+    func valid(type: KernelType) throws {
+        let k = KernelBuilder("library", workgroup: [64])
+        let data = k.buffer("data", type, .readWrite)
+        let i = k.globalID(.x)
+        let math = MathLibrary(k, usesExactDivision: true)
+        let x = data[i]
+        var sum = math.exponential(x) + math.exponentialMinusOne(x) + math.hyperbolicTangent(x)
+        sum = sum + math.sigmoid(x) + math.logarithm(x) + math.logarithmOnePlus(x)
+        sum = sum + math.power(x, sum) + math.errorFunction(x) + math.sine(x)
+        data[i] = sum + math.cosine(x) + math.divide(x, sum) + math.squareRoot(x)
+        let kernel = try k.finish()
+        for version in [SPIRVOptions.Version.v13, .v16] {
+            try Validator.expectValid(kernel, SPIRVOptions(version: version))
+        }
+    }
+}
+#endif
