@@ -53,7 +53,9 @@ extension Lowering {
             m: m, n: shape.n, k: shape.k, left: ProductPayload.Operand(left), right: ProductPayload.Operand(right),
             batchRank: extents.count, batchExtents: store.array(extents), leftBatch: store.array(strides[0]),
             rightBatch: store.array(strides[1]), resultBatch: store.array(strides[2]), batchCount: batchCount,
-            tiling: tiling(m: m, n: shape.n, k: shape.k, batch: batchCount), isDouble: result.type == .float64,
+            tiling: isPacked && batchCount == 1
+                ? packedTiling(m: m, n: shape.n, k: shape.k)
+                : tiling(m: m, n: shape.n, k: shape.k, batch: batchCount), isDouble: result.type == .float64,
             sgemm: options.blas?.sgemm, dgemm: options.blas?.dgemm,
             prefersOwn: !left.isTransposed && (options.prefersOwnProducts || m <= Self.ownRowLimit), packed: nil,
             epilogue: nil)
@@ -149,6 +151,24 @@ extension Lowering {
         tiling.rowTiles = (m + tiling.tileRows - 1) / tiling.tileRows
         tiling.columnTiles = (n + tiling.tileColumns - 1) / tiling.tileColumns
         tiling.chunkCount = batch * tiling.rowTiles * tiling.columnTiles
+        return tiling
+    }
+
+    /// The same where the right operand is packed: a tile costs no packing, so tiles are small enough to stay in the
+    /// cache until the epilogue and many enough to balance threads that are interrupted. Their width depends on the
+    /// matrix alone, so that programs for different numbers of rows share its packed form.
+    private func packedTiling(m: Int, n: Int, k: Int) -> ProductTiling {
+        func tiles(_ extent: Int, of size: Int) -> Int { (extent + size - 1) / size }
+        let columns = max(64, tiles(n, of: 8 * 32) * 32)
+        var tiling = ProductTiling(
+            tileRows: m, tileColumns: columns, rowTiles: 1, columnTiles: tiles(n, of: columns), batchesPerChunk: 1,
+            chunkCount: 1)
+        let isSmall = threads == 1 || 2.0 * Double(m) * Double(n) * Double(k) < 400_000
+        let wanted = isSmall ? 1 : tiles(threads * 3, of: tiling.columnTiles)
+        let rowTiles = max(1, min(max(wanted, tiles(m, of: 256)), m / 48))
+        tiling.tileRows = min(m, tiles(tiles(m, of: rowTiles), of: 12) * 12)
+        tiling.rowTiles = tiles(m, of: tiling.tileRows)
+        tiling.chunkCount = tiling.rowTiles * tiling.columnTiles
         return tiling
     }
 
