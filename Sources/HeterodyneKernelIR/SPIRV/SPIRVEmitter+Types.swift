@@ -147,12 +147,9 @@ extension SPIRVEmitter {
         var members: [UInt32] = []
         var offsets: [Int] = []
         if options.memory == .addresses {
-            if !kernel.buffers.isEmpty {
-                if options.version < .v15 { extensions.insert("SPV_KHR_physical_storage_buffer") }
-                extensions.insert("SPV_KHR_physical_storage_buffer")
-            }
             require(.physicalStorageBufferAddresses)
-            extensions.insert("SPV_KHR_physical_storage_buffer")
+            // Part of the core since SPIR-V 1.5.
+            if options.version < .v15 { extensions.insert("SPV_KHR_physical_storage_buffer") }
             for slot in Set(kernel.buffers.map(\.slot)).sorted() {
                 layout.addresses[slot] = layout.byteCount
                 offsets.append(layout.byteCount)
