@@ -78,7 +78,8 @@ public struct CompilationUnit: Sendable {
 public enum ArithmeticMode: String, Sendable, Hashable, Codable, CaseIterable {
     /// Products and sums may fuse, reductions run in any fixed order.
     case fast
-    /// No contraction; every elementwise operation rounds by itself.
+    /// Every elementwise primitive rounds by itself, also inside a fused region. Products of matrices, reductions and
+    /// composites that a backend runs whole keep their kernels' own steps, which its `Numerics` declare.
     case uncontracted
 }
 
