@@ -64,9 +64,12 @@ let package = Package(
         module("HeterodyneHostKernels", ["HeterodyneGraph", "HeterodyneBackend", "CHostKernels"]),
         // Kernels for devices that take SPIR-V.
         module("HeterodyneKernelIR", ["HeterodyneGraph"]),
+        // The part of the Vulkan interface that the Vulkan backend uses, as C declarations.
+        .target(name: "CVulkan"),
         // Backends.
         backend("Reference", ["HeterodyneGraph", "HeterodyneBackend"]),
         backend("OpenBLAS", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels"]),
+        backend("Vulkan", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneKernelIR", "CVulkan"]),
         // Files, the user's API, conformance.
         module("HeterodyneWeights", ["HeterodyneGraph"]),
         module(
@@ -76,7 +79,7 @@ let package = Package(
             "Heterodyne",
             [
                 "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
-                "HeterodyneWeights", "HeterodyneReference", "HeterodyneOpenBLAS",
+                "HeterodyneWeights", "HeterodyneReference", "HeterodyneOpenBLAS", "HeterodyneVulkan",
             ]),
         // Commands and samples.
         command("devquery", ["Heterodyne", argumentParser]),
@@ -111,6 +114,12 @@ let package = Package(
         tests(
             "HeterodyneOpenBLASTests",
             ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneOpenBLAS", "HeterodyneReference", "HeterodyneOps"]),
+        tests(
+            "HeterodyneVulkanTests",
+            [
+                "HeterodyneGraph", "HeterodyneBackend", "HeterodyneKernelIR", "HeterodyneVulkan", "HeterodyneReference",
+                "HeterodyneOps",
+            ]),
         tests("HeterodyneWeightsTests", ["HeterodyneGraph", "HeterodyneWeights"], resources: [.copy("Fixtures")]),
         tests("HeterodyneTests", ["Heterodyne"]),
         tests("ConformanceTests", ["Heterodyne", "HeterodyneConformance"]),

@@ -16,13 +16,15 @@ let allowedArrows: [String: Set<String>] = [
     "HeterodyneKernelIR": ["HeterodyneGraph"],
     "HeterodyneReference": ["HeterodyneGraph", "HeterodyneBackend"],
     "HeterodyneOpenBLAS": ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels"],
+    "CVulkan": [],
+    "HeterodyneVulkan": ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneKernelIR", "CVulkan"],
     "HeterodyneWeights": ["HeterodyneGraph"],
     "HeterodyneConformance": [
         "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
     ],
     "Heterodyne": [
         "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
-        "HeterodyneWeights", "HeterodyneReference", "HeterodyneOpenBLAS",
+        "HeterodyneWeights", "HeterodyneReference", "HeterodyneOpenBLAS", "HeterodyneVulkan",
     ],
     "devquery": ["Heterodyne"],
     "heterodyne-cli": ["Heterodyne", "HeterodyneConformance"],
@@ -48,6 +50,7 @@ let toolchainModules: Set<String> = ["Glibc", "Musl", "Synchronization", "Dispat
 let withoutFoundation: Set<String> = [
     "HeterodyneGraph", "HeterodyneBackend", "HeterodyneOps", "HeterodyneCompiler", "HeterodyneRuntime",
     "HeterodyneHostKernels", "HeterodyneReference", "HeterodyneOpenBLAS", "HeterodyneKernelIR",
+    "HeterodyneVulkan",
 ]
 
 @Suite("Arrows")

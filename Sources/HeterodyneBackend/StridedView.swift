@@ -1,27 +1,30 @@
 // Heterodyne: how a tensor lies in a block of memory, so that movement becomes arithmetic on strides.
 // SPDX-License-Identifier: Apache-2.0
 
-import HeterodyneGraph
+public import HeterodyneGraph
 
-/// A tensor as a window on a block of memory ("root"): offset and strides in elements, which may be zero or negative.
-struct StridedView: Hashable {
+/// For lowerings of backends: a tensor as a window on a block of memory ("root"): offset and strides in elements, which may be zero or negative.
+public struct StridedView: Hashable, Sendable {
     /// Index of the block.
-    var root: Int
+    public var root: Int
     /// Elements from the start of the block to the element at index zero.
-    var offset: Int
-    var extents: [Int]
-    var strides: [Int]
+    public var offset: Int
+    /// Elements along each dimension.
+    public var extents: [Int]
+    /// Elements in memory from one index to the next, for each dimension.
+    public var strides: [Int]
     /// The type of the elements in memory; 4-bit integers lie as bytes inside a program.
-    var type: ScalarType
+    public var type: ScalarType
     /// The bits of the one element, where all elements are known to be the same constant.
-    var splatBits: UInt64?
+    public var splatBits: UInt64?
 
     /// A dense row-major tensor at the start of a block.
-    init(dense root: Int, extents: [Int], type: ScalarType) {
+    public init(dense root: Int, extents: [Int], type: ScalarType) {
         self.init(root: root, offset: 0, extents: extents, strides: Strides.dense(extents), type: type)
     }
 
-    init(root: Int, offset: Int, extents: [Int], strides: [Int], type: ScalarType, splatBits: UInt64? = nil) {
+    /// A tensor of the given offset and strides in a block.
+    public init(root: Int, offset: Int, extents: [Int], strides: [Int], type: ScalarType, splatBits: UInt64? = nil) {
         self.root = root
         self.offset = offset
         self.extents = extents
@@ -30,17 +33,19 @@ struct StridedView: Hashable {
         self.splatBits = splatBits
     }
 
-    var rank: Int { extents.count }
+    /// Number of dimensions.
+    public var rank: Int { extents.count }
     /// Number of elements. The graph's types were validated, so the product fits.
-    var count: Int { Strides.count(extents) }
+    public var count: Int { Strides.count(extents) }
     /// Bytes of one element.
-    var elementSize: Int { max(1, type.bitWidth / 8) }
+    public var elementSize: Int { max(1, type.bitWidth / 8) }
     /// Bytes of a dense copy.
-    var byteCount: Int { count * elementSize }
-    var byteOffset: Int { offset * elementSize }
+    public var byteCount: Int { count * elementSize }
+    /// Bytes from the start of the block to the element at index zero.
+    public var byteOffset: Int { offset * elementSize }
 
     /// Whether the elements lie one after the other in row-major order.
-    var isDense: Bool {
+    public var isDense: Bool {
         var expected = 1
         for d in stride(from: rank - 1, through: 0, by: -1) where extents[d] != 1 {
             if extents[d] == 0 { return true }
@@ -50,7 +55,8 @@ struct StridedView: Hashable {
         return true
     }
 
-    func transposed(_ permutation: [Int]) -> StridedView {
+    /// Dimension `i` of the result is dimension `permutation[i]`.
+    public func transposed(_ permutation: [Int]) -> StridedView {
         var copy = self
         copy.extents = permutation.map { extents[$0] }
         copy.strides = permutation.map { strides[$0] }
@@ -58,7 +64,7 @@ struct StridedView: Hashable {
     }
 
     /// Dimension `i` becomes dimension `dimensions[i]`; the other result dimensions repeat.
-    func broadcast(_ target: [Int], _ dimensions: [Int]) -> StridedView {
+    public func broadcast(_ target: [Int], _ dimensions: [Int]) -> StridedView {
         var copy = self
         copy.extents = target
         copy.strides = [Int](repeating: 0, count: target.count)
@@ -68,7 +74,8 @@ struct StridedView: Hashable {
         return copy
     }
 
-    func sliced(starts: [Int], steps: [Int], extents result: [Int]) -> StridedView {
+    /// Elements `starts[d] + k * steps[d]` for `k < result[d]`.
+    public func sliced(starts: [Int], steps: [Int], extents result: [Int]) -> StridedView {
         var copy = self
         copy.extents = result
         if !result.contains(0) {
@@ -80,7 +87,8 @@ struct StridedView: Hashable {
         return copy
     }
 
-    func reversed(_ dimensions: [Int]) -> StridedView {
+    /// Elements in opposite order along the dimensions.
+    public func reversed(_ dimensions: [Int]) -> StridedView {
         var copy = self
         for d in dimensions where extents[d] > 0 {
             copy.offset += (extents[d] - 1) * strides[d]
@@ -90,7 +98,7 @@ struct StridedView: Hashable {
     }
 
     /// The same elements in row-major order under other extents, or nil where only a copy has such strides.
-    func reshaped(_ target: [Int]) -> StridedView? {
+    public func reshaped(_ target: [Int]) -> StridedView? {
         var copy = self
         copy.extents = target
         if splatBits != nil || target.contains(0) {
@@ -120,14 +128,14 @@ struct StridedView: Hashable {
     }
 
     /// The view with the dimensions that repeat (stride 0) cut to extent 1.
-    var withoutRepetition: StridedView {
+    public var withoutRepetition: StridedView {
         var copy = self
         for d in 0..<rank where strides[d] == 0 && extents[d] > 1 { copy.extents[d] = 1 }
         return copy
     }
 
     /// Neighbouring dimensions `dimensions` as one: its extent and stride, or nil where no single stride exists.
-    func group(_ dimensions: [Int]) -> (extent: Int, stride: Int)? {
+    public func group(_ dimensions: [Int]) -> (extent: Int, stride: Int)? {
         var extent = 1
         var groupStride = 0
         for d in dimensions.reversed() where extents[d] != 1 {
@@ -143,12 +151,12 @@ struct StridedView: Hashable {
 }
 
 /// Arithmetic on extents and strides.
-enum Strides {
+public enum Strides {
     /// Number of elements.
-    static func count(_ extents: [Int]) -> Int { extents.contains(0) ? 0 : extents.reduce(1, *) }
+    public static func count(_ extents: [Int]) -> Int { extents.contains(0) ? 0 : extents.reduce(1, *) }
 
     /// Strides of a dense row-major tensor; zeros where it has no elements.
-    static func dense(_ extents: [Int]) -> [Int] {
+    public static func dense(_ extents: [Int]) -> [Int] {
         var strides = [Int](repeating: 0, count: extents.count)
         if extents.contains(0) { return strides }
         var step = 1
@@ -160,7 +168,7 @@ enum Strides {
     }
 
     /// Drops dimensions of extent 1 and joins neighbours that every stride list allows to be joined.
-    static func merged(_ extents: [Int], _ lists: [[Int]]) -> (extents: [Int], strides: [[Int]]) {
+    public static func merged(_ extents: [Int], _ lists: [[Int]]) -> (extents: [Int], strides: [[Int]]) {
         var result: [Int] = []
         var strides = [[Int]](repeating: [], count: lists.count)
         for d in 0..<extents.count where extents[d] != 1 {

@@ -1,0 +1,2 @@
+// Heterodyne: the Vulkan backend.
+// SPDX-License-Identifier: Apache-2.0
