@@ -1,6 +1,7 @@
 // Heterodyne: a dot of any dimensions as a batch of matrix products.
 // SPDX-License-Identifier: Apache-2.0
 
+import HeterodyneBackend
 import HeterodyneGraph
 
 /// One operand of a batch of matrix products: rows and columns are single strides, one of which is 1.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CHostKernels
+import HeterodyneBackend
 import HeterodyneGraph
 
 /// A register program over one iteration space, before registers are numbered.
