@@ -193,7 +193,7 @@ struct MathTests {
         return random
     }
 
-    @Test("Division and square root are correctly rounded", arguments: [KernelType.f32, .f64])
+    @Test("Division and square root are correctly rounded, remainders exact", arguments: [KernelType.f32, .f64])
     func rounded(type: KernelType) throws {
         var (a, b) = (mixture(1500, 1, type), mixture(1500, 2, type))
         // Quotients among the denormals, and denormal operands.
@@ -206,26 +206,32 @@ struct MathTests {
             a += [UInt64](repeating: x, count: edges.count)
             b += edges
         }
-        let quotients = try evaluate(type, [a, b]) { $0.divide($1[0], $1[1]) }
-        let roots = try evaluate(type, [a]) { $0.squareRoot($1[0]) }
         var wrong = 0
-        func same(_ result: UInt64, _ expected: UInt64, _ text: String) {
+        func same(_ result: UInt64, _ expected: UInt64, _ text: @autoclosure () -> String) {
             if number(expected, type).isNaN ? number(result, type).isNaN : result == expected { return }
             wrong += 1
-            if wrong < 5 { Issue.record("\(text): \(number(result, type)), not \(number(expected, type))") }
+            if wrong < 5 { Issue.record("\(text()): \(number(result, type)), not \(number(expected, type))") }
         }
-        for index in a.indices {
-            let (x, y) = (number(a[index], type), number(b[index], type))
-            let (quotient, root): (UInt64, UInt64)
-            if type == .f64 {
-                quotient = (Double(bitPattern: a[index]) / Double(bitPattern: b[index])).bitPattern
-                root = Double(bitPattern: a[index]).squareRoot().bitPattern
-            } else {
-                quotient = UInt64((Float(x) / Float(y)).bitPattern)
-                root = UInt64(Float(x).squareRoot().bitPattern)
+        for mode in SPIRVOptions.MultiplyAdd.allCases {
+            let quotients = try evaluate(type, [a, b], mode) { $0.divide($1[0], $1[1]) }
+            let roots = try evaluate(type, [a], mode) { $0.squareRoot($1[0]) }
+            let remainders = try evaluate(type, [a, b], mode) { $0.remainder($1[0], $1[1]) }
+            for index in a.indices {
+                let (x, y) = (number(a[index], type), number(b[index], type))
+                let (quotient, root, remainder): (UInt64, UInt64, UInt64)
+                if type == .f64 {
+                    quotient = (Double(bitPattern: a[index]) / Double(bitPattern: b[index])).bitPattern
+                    root = Double(bitPattern: a[index]).squareRoot().bitPattern
+                    remainder = fmod(Double(bitPattern: a[index]), Double(bitPattern: b[index])).bitPattern
+                } else {
+                    quotient = UInt64((Float(x) / Float(y)).bitPattern)
+                    root = UInt64(Float(x).squareRoot().bitPattern)
+                    remainder = UInt64(fmodf(Float(x), Float(y)).bitPattern)
+                }
+                same(quotients[index], quotient, "\(type): \(x) / \(y)")
+                same(roots[index], root, "\(type): root of \(x)")
+                same(remainders[index], remainder, "\(type): remainder of \(x) by \(y)")
             }
-            same(quotients[index], quotient, "\(type): \(x) / \(y)")
-            same(roots[index], root, "\(type): root of \(x)")
         }
         #expect(wrong == 0)
     }

@@ -10,6 +10,10 @@ extension MathLibrary {
             let a = atMost(x.magnitude, 4)
             return withSign(exponentialMinusOne(-(a * polynomial(a, MathTables.erf32))), of: x)
         }
+        return each([x]) { wideErrorFunction($0[0]) }
+    }
+
+    private func wideErrorFunction(_ x: KernelValue) -> KernelValue {
         // erf(x) = x P_i(t), t = |x| - centre of the i-th of 8 intervals of width 3/4
         let inside = x.magnitude .< 5.999
         let a = pick(inside, x.magnitude, x.like(5.999))

@@ -5,13 +5,17 @@ import HeterodyneGraph
 
 extension MathLibrary {
     /// sin(x), within 4 ULP over the whole range; NaN for infinities; keeps -0 and denormals.
-    public func sine(_ x: KernelValue) -> KernelValue {
+    public func sine(_ x: KernelValue) -> KernelValue { each([x]) { scalarSine($0[0]) } }
+
+    private func scalarSine(_ x: KernelValue) -> KernelValue {
         let (r, quadrant) = reduceAngle(x)
         return pick(x .== 0.0, x, sine(r, quadrant: quadrant))
     }
 
     /// cos(x), within 4 ULP over the whole range; NaN for infinities.
-    public func cosine(_ x: KernelValue) -> KernelValue {
+    public func cosine(_ x: KernelValue) -> KernelValue { each([x]) { scalarCosine($0[0]) } }
+
+    private func scalarCosine(_ x: KernelValue) -> KernelValue {
         let (r, quadrant) = reduceAngle(x)
         return sine(r, quadrant: quadrant + 1)
     }

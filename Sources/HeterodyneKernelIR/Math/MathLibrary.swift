@@ -20,13 +20,20 @@ public struct MathLibrary {
     }
 
     func isSingle(_ x: KernelValue) -> Bool {
-        if x.type != .f32, x.type != .f64 {
+        if x.type.scalar != .float32, x.type.scalar != .float64 {
             builder.fail(.typeMismatch("the math library works on f32 and f64, not on \(x.type)"))
         }
-        return x.type != .f64
+        return x.type.scalar != .float64
     }
 
-    func quotient(_ a: KernelValue, _ b: KernelValue) -> KernelValue { usesExactDivision ? divide(a, b) : a / b }
+    /// a / b within a unit, for b well inside the normal range; where the device's own division is loose, by a step
+    /// of Newton's method.
+    func quotient(_ a: KernelValue, _ b: KernelValue) -> KernelValue {
+        if !usesExactDivision { return a / b }
+        let reciprocal = 1.0 / b
+        let q = a * reciprocal
+        return muladd(muladd(-q, b, a), reciprocal, q)
+    }
 
     func muladd(_ a: KernelValue, _ b: KernelValue, _ c: KernelValue) -> KernelValue { builder.multiplyAdd(a, b, c) }
     func muladd(_ a: KernelValue, _ b: Double, _ c: KernelValue) -> KernelValue { muladd(a, a.like(b), c) }
@@ -39,9 +46,32 @@ public struct MathLibrary {
     }
 
     /// The bits as a signed integer.
-    func integer(_ x: KernelValue) -> KernelValue { x.bitcast(to: x.type.bits == 64 ? .i64 : .i32) }
+    func integer(_ x: KernelValue) -> KernelValue {
+        x.bitcast(to: x.type.with(scalar: x.type.bits == 64 ? .int64 : .int32))
+    }
+    /// The bits as an unsigned integer.
+    func word(_ x: KernelValue) -> KernelValue {
+        x.bitcast(to: x.type.with(scalar: x.type.bits == 64 ? .uint64 : .uint32))
+    }
     /// Bits as a float.
-    func float(_ x: KernelValue) -> KernelValue { x.bitcast(to: x.type.bits == 64 ? .f64 : .f32) }
+    func float(_ x: KernelValue) -> KernelValue {
+        x.bitcast(to: x.type.with(scalar: x.type.bits == 64 ? .float64 : .float32))
+    }
+
+    /// A function of scalars, component by component.
+    func each(_ operands: [KernelValue], _ function: ([KernelValue]) -> KernelValue) -> KernelValue {
+        guard let width = operands.first?.type.width, width > 1 else { return function(operands) }
+        let parts = (0..<width).map { part in function(operands.map { $0[part] }) }
+        guard let first = parts.first else { return function(operands) }
+        return builder.define(.construct(parts.map(\.id)), first.type.with(width: width))
+    }
+
+    /// Whether a component is true.
+    func any(_ condition: KernelValue) -> KernelValue {
+        var result = condition.type.width > 1 ? condition[0] : condition
+        for part in 1..<max(condition.type.width, 1) { result = result | condition[part] }
+        return result
+    }
 
     func pick(_ condition: KernelValue, _ a: KernelValue, _ b: KernelValue) -> KernelValue {
         builder.select(condition, a, b)
@@ -64,7 +94,7 @@ public struct MathLibrary {
     /// An integer-valued small float as an integer; garbage for NaN.
     func wholeNumber(_ n: KernelValue) -> KernelValue {
         let bits = integer(n + magic(n))
-        return bits - builder.constant(bits: n.type == .f64 ? 0x4338_0000_0000_0000 : 0x4b40_0000, bits.type)
+        return bits - builder.constant(bits: n.type.bits == 64 ? 0x4338_0000_0000_0000 : 0x4b40_0000, bits.type)
     }
 
     /// 2^i for an exponent in the normal range.
