@@ -193,7 +193,7 @@ enum Scalars {
     static func convert(_ a: UInt64, _ from: ScalarType, _ to: ScalarType) throws(KernelError) -> UInt64 {
         switch from {
         case .float16: return try convert(Double(half(a)), to)
-        case .bfloat16: return try convert(Double(float(a << 16)), to)
+        case .bfloat16: return to == .float32 ? a << 16 : try convert(Double(float(a << 16)), to)
         case .float32:
             if to == .bfloat16 { return UInt64(Literal.roundToBFloat16(float(a))) }
             return try convert(Double(float(a)), to)

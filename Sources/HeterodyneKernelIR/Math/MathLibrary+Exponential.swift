@@ -8,7 +8,8 @@ extension MathLibrary {
         let log2e = single ? MathTables.log2e32 : MathTables.log2e64
         let high = single ? MathTables.ln2Hi32 : MathTables.ln2Hi64
         let rest = single ? MathTables.ln2Lo32 : MathTables.ln2Lo64
-        let n = muladd(x, log2e, x.like(magic(x))) - magic(x)
+        let whole = low.map { x + $0 } ?? x
+        let n = muladd(whole, log2e, x.like(magic(x))) - magic(x)
         var r = muladd(n, -rest, muladd(n, -high, x))
         if let low { r = r + low }
         let p = polynomial(r, single ? MathTables.expm132 : MathTables.expm164)

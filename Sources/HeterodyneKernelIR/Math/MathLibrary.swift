@@ -67,7 +67,7 @@ public struct MathLibrary {
     }
 
     /// Whether a component is true.
-    func any(_ condition: KernelValue) -> KernelValue {
+    public func any(_ condition: KernelValue) -> KernelValue {
         var result = condition.type.width > 1 ? condition[0] : condition
         for part in 1..<max(condition.type.width, 1) { result = result | condition[part] }
         return result
