@@ -1,0 +1,47 @@
+// Heterodyne: what a Vulkan device can do, as data.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneBackend
+import HeterodyneGraph
+
+/// What a Vulkan device can do, as data.
+enum VulkanCapabilities {
+    static func make(_ device: VulkanDevice) -> Capabilities {
+        let target = device.target
+        var types: [ScalarType: ScalarUsage] = [:]
+        for type in ScalarType.allCases {
+            let usages = usages(type, target)
+            if !usages.isEmpty { types[type] = usages }
+        }
+        let computed = Set(types.filter { $0.value.contains(.arithmetic) }.keys)
+        return Capabilities(
+            scalarTypes: types,
+            fusion: FusionCapabilities(
+                elementwiseRegions: true, dotEpilogues: true,
+                maximumOperands: max(1, min(12, target.maximumBuffers - 2)), scalarTypes: computed, composites: []),
+            maximumBufferByteCount: device.memory.maximumByteCount, hasUnifiedMemory: false,
+            numerics: numerics(target))
+    }
+
+    /// In which ways kernels for the target use a type.
+    static func usages(_ type: ScalarType, _ target: KernelTarget) -> ScalarUsage {
+        guard target.stores(type) else { return [] }
+        switch type {
+        case .float8e4m3fn, .float8e5m2, .int4, .uint4: return [.storage, .convert]
+        case .bool: return [.storage, .convert, .arithmetic]
+        case .int64, .uint64, .float64, .float32, .float16, .bfloat16, .int8, .uint8, .int16, .uint16, .int32,
+            .uint32:
+            return .compute
+        }
+    }
+
+    /// How accurate the kernels are: products and sums are the device's own, which Vulkan rounds correctly, the rest is
+    /// our own arithmetic.
+    static func numerics(_ target: KernelTarget) -> Numerics {
+        Numerics(
+            denormals: target.arithmetic.keepsDenormals ? .preserved : .flushed, propagatesNaN: true, contracts: true,
+            roundsToNearestEven: true,
+            maximumULP: [.exp: 4, .log: 4, .sin: 4, .cos: 4, .tanh: 4, .power: 16],
+            maximumCompositeULP: ["erf": 16])
+    }
+}
