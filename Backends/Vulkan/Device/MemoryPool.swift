@@ -99,7 +99,8 @@ final class MemoryPool: @unchecked Sendable {
             ?? usable.first { has($0, visible | coherent) } ?? usable.first { has($0, visible) }
         guard let preferred, let staging else {
             throw BackendError(
-                .deviceUnavailable, "\(physical.name) has no memory that buffers and the host can use", device: device.id
+                .deviceUnavailable, "\(physical.name) has no memory that buffers and the host can use",
+                device: device.id
             )
         }
         tensorType = UInt32(preferred)

@@ -121,7 +121,10 @@ final class Pipeline: @unchecked Sendable {
     let handle: VkPipeline
     private let device: LogicalDevice
 
-    init(_ device: LogicalDevice, _ kernel: Kernel, _ layout: PipelineLayout, _ push: PushConstantLayout, _ handle: VkPipeline) {
+    init(
+        _ device: LogicalDevice, _ kernel: Kernel, _ layout: PipelineLayout, _ push: PushConstantLayout,
+        _ handle: VkPipeline
+    ) {
         self.device = device
         self.kernel = kernel
         self.layout = layout
