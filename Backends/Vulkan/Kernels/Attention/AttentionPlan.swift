@@ -29,7 +29,7 @@ struct AttentionPlan {
         let limit: Int
         switch type {
         case .float32, .float16, .bfloat16: limit = target.tileMemory == .registers ? 256 : 128
-        case .float64: limit = target.features.contains(.float64) ? 64 : 0
+        case .float64: limit = ScalarCode.supports(type, target) ? 64 : 0
         default: return nil
         }
         guard q[3] <= limit, v[3] <= limit, Self.fits(q), Self.fits(k), Self.fits(v) else { return nil }

@@ -9,12 +9,13 @@ import HeterodyneKernelIR
 /// so that the block fits. One invocation for each piece.
 ///
 /// Slots: source, target, then the buffers of starts. Push constants: count of pieces, origins of source and target,
-/// then for each start its element in its buffer and its limit.
+/// then the limit of each start.
 struct BlockKernel: KernelRecipe {
     /// A start index that is read from memory.
     struct Start: Hashable, Sendable {
-        /// Which of the buffers of starts.
+        /// Which of the buffers of starts, and which element of it.
         var buffer: Int
+        var element: Int
         /// The stride of the operand that moves, in pieces.
         var stride: Int
     }
@@ -38,15 +39,13 @@ struct BlockKernel: KernelRecipe {
         let type: KernelType = isWide ? .u64 : .u32
         let count = builder.pushConstant("count", type)
         var origins = [builder.pushConstant("source_origin", type), builder.pushConstant("target_origin", type)]
-        let numbers = starts.indices.map {
-            (place: builder.pushConstant("start\($0)", .u32), limit: builder.pushConstant("limit\($0)", type))
-        }
+        let limits = starts.indices.map { builder.pushConstant("limit\($0)", type) }
         let index = builder.linearInvocation(width: width, type)
         builder.if(index .< count) {
             let moving = movesTarget ? 1 : 0
-            for (start, number) in zip(starts, numbers) {
+            for (start, limit) in zip(starts, limits) {
                 let reader = IndexReader(builder, position: type, stored: stored[start.buffer])
-                let position = reader.clamped(buffers[start.buffer][number.place], limit: number.limit)
+                let position = reader.clamped(buffers[start.buffer][start.element], limit: limit)
                 origins[moving] = origins[moving] + IndexSpace.scaled(position, start.stride)
             }
             let at = space.coordinates(of: index)
@@ -105,19 +104,13 @@ struct BlockKernel: KernelRecipe {
         let movedStrides = moved.operands[updates ? 1 : 0].others
         let recipe = BlockKernel(
             unit: moved.unit, space: moved.space, movesTarget: updates,
-            starts: zip(places, movedStrides).map { Start(buffer: $0.0.buffer, stride: $0.1) },
+            starts: zip(places, movedStrides).map { Start(buffer: $0.0.buffer, element: $0.0.element, stride: $0.1) },
             stored: bound.map(\.type), isWide: width.isWide)
-        var constants = [
-            width.push(moved.count), width.push(moved.operands[0].origin), width.push(moved.operands[1].origin),
-        ]
-        for (place, limit) in zip(places, limits) {
-            constants.append(.u32(UInt32(truncatingIfNeeded: place.element)))
-            constants.append(width.push(limit))
-        }
         return KernelLaunch(
             recipe: recipe,
             accesses: [.read(source), updates ? .readWrite(destination) : .write(destination)] + bound.map(Access.read),
-            constants: constants, grid: .linear(invocations: moved.count, width: target.linearWorkgroup),
+            constants: ([moved.count, moved.operands[0].origin, moved.operands[1].origin] + limits).map(width.push),
+            grid: .linear(invocations: moved.count, width: target.linearWorkgroup),
             work: Double(block.byteCount) * 2,
             description: "\(updates ? "dynamicUpdateSlice" : "dynamicSlice") \(whole.type)\(whole.extents) by "
                 + "\(block.extents)")

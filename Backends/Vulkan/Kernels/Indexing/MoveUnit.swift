@@ -55,9 +55,11 @@ struct MovedSpace {
     /// Strides of operands that are not moved, such as indices: in their own elements.
     private(set) var unmoved: [[Int]]
 
-    /// The space over `extents` of operands with elements of `elementSize` bytes.
+    /// The space over `extents` of operands with elements of `elementSize` bytes. Without `isWhole` pieces are
+    /// elements, for kernels that look into them.
     init(
-        elementSize: Int, extents: [Int], _ operands: [Operand], unmoved: [[Int]] = [], _ target: KernelTarget
+        elementSize: Int, extents: [Int], _ operands: [Operand], unmoved: [[Int]] = [], isWhole: Bool = true,
+        _ target: KernelTarget
     ) throws(BackendError) {
         let merged = Strides.merged(extents, operands.map(\.strides) + unmoved)
         var lists = merged.strides
@@ -65,7 +67,7 @@ struct MovedSpace {
         var moved = operands
         for i in moved.indices { moved[i].strides = lists[i] }
         lists.removeFirst(operands.count)
-        var factor = 16 / elementSize
+        var factor = isWhole ? 16 / elementSize : 1
         while factor > 1, !Self.allows(factor, inner, moved, lists) { factor /= 2 }
         if factor > 1, let last = inner.indices.last {
             inner[last] /= factor

@@ -19,13 +19,14 @@ struct ConvolutionPlan {
             let x = operands[0].shape.fixedExtents, let weights = operands[1].shape.fixedExtents,
             x.count >= 3, x.count == weights.count, operands.allSatisfy({ target.stores($0.scalarType) })
         else { return nil }
-        type = operands[0].scalarType
-        switch type {
+        let element = operands[0].scalarType
+        switch element {
         case .float32, .float16, .bfloat16: break
-        case .float64: guard target.features.contains(.float64) else { return nil }
+        case .float64: guard ScalarCode.supports(element, target) else { return nil }
         default: return nil
         }
-        guard operands.dropFirst(2).allSatisfy({ $0.scalarType == type || $0.scalarType == .float32 }),
+        type = element
+        guard operands.dropFirst(2).allSatisfy({ $0.scalarType == element || $0.scalarType == .float32 }),
             (x + weights).allSatisfy({ $0 > 0 }), SpatialWindows.fits(x), SpatialWindows.fits(weights)
         else { return nil }
         var reader = AttributeReader(composite.attributes, operation: Self.name)

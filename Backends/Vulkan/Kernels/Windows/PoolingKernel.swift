@@ -54,7 +54,7 @@ struct PoolingKernel: KernelRecipe {
             let image = rest / number("channels")
             let channel = rest - image * number("channels")
             let base = image * number("x_batch") + channel * number("x_channel") + origins[0]
-            var window = PoolingWindow(
+            let window = PoolingWindow(
                 self, builder, scalars, plane: rest,
                 starts: (0..<rank).map { IndexSpace.scaled(at[$0], form.strides[$0]) - number("low\($0)") })
             form.forEachTap(builder) { taps, _ in

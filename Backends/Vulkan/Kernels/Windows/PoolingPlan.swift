@@ -22,7 +22,7 @@ struct PoolingPlan {
             let x = operands[0].shape.fixedExtents, x.count >= 3, x.allSatisfy({ $0 > 0 }), SpatialWindows.fits(x)
         else { return nil }
         type = operands[0].scalarType
-        guard target.stores(type), type.isArithmetic else { return nil }
+        guard target.stores(type), ScalarCode.supports(type, target), type.isArithmetic else { return nil }
         var reader = AttributeReader(composite.attributes, operation: composite.name)
         let ceilMode: Bool
         do {
