@@ -44,28 +44,42 @@ struct LaunchRunner {
         let size = view.elementSize
         for (i, word) in bits.enumerated() {
             for byte in 0..<size {
-                memory[view.root][view.byteOffset + i * size + byte] = UInt8(truncatingIfNeeded: word >> UInt64(8 * byte))
+                memory[view.root][view.byteOffset + i * size + byte] = UInt8(
+                    truncatingIfNeeded: word >> UInt64(8 * byte))
             }
         }
     }
 
-    /// The elements of a view as bits, row-major.
-    func bits(_ view: StridedView) -> [UInt64] {
-        var result: [UInt64] = []
-        let size = view.elementSize
-        let total = view.count
-        for index in 0..<total {
+    /// Copies elements between views of equal extents.
+    mutating func copy(_ source: StridedView, to target: StridedView) {
+        let words = bits(source)
+        for (index, place) in places(target).enumerated() {
+            var element = target
+            element.offset = place
+            element.extents = []
+            write([words[index]], to: element)
+        }
+    }
+
+    /// Where the elements of a view lie, row-major.
+    private func places(_ view: StridedView) -> [Int] {
+        (0..<view.count).map { index in
             var rest = index
             var place = view.offset
             for d in stride(from: view.rank - 1, through: 0, by: -1) {
                 place += rest % view.extents[d] * view.strides[d]
                 rest /= view.extents[d]
             }
-            var word: UInt64 = 0
-            for byte in 0..<size { word |= UInt64(memory[view.root][place * size + byte]) << UInt64(8 * byte) }
-            result.append(word)
+            return place
         }
-        return result
+    }
+
+    /// The elements of a view as bits, row-major.
+    func bits(_ view: StridedView) -> [UInt64] {
+        let size = view.elementSize
+        return places(view).map { place in
+            (0..<size).reduce(UInt64(0)) { $0 | UInt64(memory[view.root][place * size + $1]) << UInt64(8 * $1) }
+        }
     }
 
     /// Runs a launch, and emits its kernel as the target wants it.

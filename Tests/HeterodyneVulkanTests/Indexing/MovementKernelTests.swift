@@ -174,8 +174,10 @@ struct MovementKernelTests {
     }
 
     static let blocks = [
-        BlockCase(shape: [5, 7], sizes: [2, 3], starts: [1, 2]), BlockCase(shape: [5, 7], sizes: [2, 3], starts: [-3, 100]),
-        BlockCase(shape: [5, 7], sizes: [5, 7], starts: [2, 2]), BlockCase(shape: [6, 64], sizes: [1, 64], starts: [4, 0]),
+        BlockCase(shape: [5, 7], sizes: [2, 3], starts: [1, 2]),
+        BlockCase(shape: [5, 7], sizes: [2, 3], starts: [-3, 100]),
+        BlockCase(shape: [5, 7], sizes: [5, 7], starts: [2, 2]),
+        BlockCase(shape: [6, 64], sizes: [1, 64], starts: [4, 0]),
         BlockCase(shape: [2, 3, 8, 16], sizes: [2, 3, 1, 16], starts: [0, 0, 5, 0], padding: 16),
         BlockCase(shape: [9], sizes: [4], starts: [3], padding: 1),
     ]
@@ -203,7 +205,8 @@ struct MovementKernelTests {
             let positions = test.starts.enumerated().map { d, start -> BlockKernel.Position in
                 if d < known { return .known(start) }
                 return .stored(
-                    StridedView(root: packed.root, offset: packed.offset + d, extents: [], strides: [], type: indexType))
+                    StridedView(root: packed.root, offset: packed.offset + d, extents: [], strides: [], type: indexType)
+                )
             }
             let operand = try runner.place(x, padding: test.padding)
             let result = runner.block(test.sizes, type)
@@ -229,7 +232,8 @@ struct MovementKernelTests {
         PadCase(shape: [3, 5], low: [-1, 2], high: [1, -3], interior: [0, 2]),
         PadCase(shape: [4, 3, 16], low: [2, 0, 0], high: [1, 0, 0], interior: [1, 0, 0]),
         PadCase(shape: [2, 3, 4], low: [0, -1, 0], high: [0, -1, 0], interior: [0, 0, 0]),
-        PadCase(shape: [7], low: [-2], high: [-3], interior: [3]), PadCase(shape: [7], low: [-5], high: [3], interior: [4]),
+        PadCase(shape: [7], low: [-2], high: [-3], interior: [3]),
+        PadCase(shape: [7], low: [-5], high: [3], interior: [4]),
         PadCase(shape: [1, 1], low: [0, 3], high: [2, 0], interior: [5, 5]),
         PadCase(shape: [2, 2, 2, 2, 2], low: [1, 0, 1, 0, 1], high: [0, 1, 0, 1, 0], interior: [0, 1, 0, 1, 0]),
     ]

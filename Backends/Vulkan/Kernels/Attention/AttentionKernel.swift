@@ -150,7 +150,8 @@ private struct AttentionCode {
     }
 
     func joined(_ parts: [KernelValue]) -> KernelValue {
-        parts.count == 1 ? parts[0] : builder.define(.construct(parts.map(\.id)), parts[0].type.with(width: parts.count))
+        parts.count == 1
+            ? parts[0] : builder.define(.construct(parts.map(\.id)), parts[0].type.with(width: parts.count))
     }
 
     /// The pieces of the row of memory that starts at `place`, in the type of computation.
@@ -344,7 +345,8 @@ private struct AttentionCode {
             fill(keyTile, arrays[1], keyBase, .kRow, recipe.depth, start, lane)
             fill(valueTile, arrays[2], valueBase, .vRow, recipe.valueDepth, start, lane)
             builder.barrier()
-            builder.loop(from: builder.constant(0, .u32), to: builder.constant(recipe.tile, .u32),
+            builder.loop(
+                from: builder.constant(0, .u32), to: builder.constant(recipe.tile, .u32),
                 step: UInt32(recipe.keyBlock)
             ) { offset in
                 take(

@@ -81,7 +81,8 @@ struct ConvolutionPlan {
         let perGroup = weights.extents[0] / groups
         var from = weights
         from.extents = [groups] + weights.extents[2...] + [weights.extents[1], perGroup]
-        from.strides = [weights.strides[0] * perGroup] + weights.strides[2...] + [weights.strides[1], weights.strides[0]]
+        from.strides =
+            [weights.strides[0] * perGroup] + weights.strides[2...] + [weights.strides[1], weights.strides[0]]
         var to = packed
         to.extents = from.extents
         return (from, to)

@@ -1,0 +1,135 @@
+// Heterodyne: attention in the interpreter against its decomposition in float64.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneBackend
+import HeterodyneGraph
+import HeterodyneKernelIR
+import HeterodyneOps
+import Testing
+
+@testable import HeterodyneVulkan
+
+/// The numbers of a tensor.
+func numbers(_ literal: Literal) throws -> [Double] {
+    try (0..<literal.type.elementCount()).map { literal.type.scalarType.number(fromBits: literal.bits(at: $0)) }
+}
+
+/// The numbers of the outputs of a graph computed in float64, on inputs that are widened where they are floats.
+func exactly(_ inputs: [Literal], _ content: ([Term]) throws -> Term) throws -> [Double] {
+    try definition(inputs) { _, terms in
+        [try content(terms.map { $0.scalarType.isFloatingPoint ? try $0.convert(.float64) : $0 })]
+    }[0].map { Double(bitPattern: $0) }
+}
+
+/// Half a unit in the last place of numbers near x, in a float type.
+func halfUnit(_ type: ScalarType, _ x: Double) -> Double {
+    let (precision, least): (Int, Double) =
+        switch type {
+        case .float16: (11, 0x1p-24)
+        case .bfloat16: (8, 0x1p-133)
+        case .float64: (53, 0x1p-1074)
+        default: (24, 0x1p-149)
+        }
+    return max(x.ulp * Double(sign: .plus, exponent: 53 - precision, significand: 1), least) / 2
+}
+
+@Suite("Attention kernel")
+struct AttentionKernelTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        var q: [Int]
+        var k: [Int]
+        var valueDepth: Int
+        var mask: (type: ScalarType, extents: [Int])?
+        var causality = Attention.Causality.none
+        var scale: Double?
+        var softcap: Double?
+        var testDescription: String { "\(q) \(k) \(valueDepth) \(mask?.type.name ?? "") \(causality)" }
+    }
+
+    static let cases = [
+        Case(q: [1, 2, 5, 8], k: [1, 2, 7, 8], valueDepth: 8),
+        Case(q: [2, 4, 3, 8], k: [2, 2, 9, 8], valueDepth: 4, mask: (.bool, [2, 1, 1, 9]), scale: 0.5),
+        Case(q: [1, 2, 6, 5], k: [1, 1, 6, 5], valueDepth: 3, causality: .topLeft),
+        Case(q: [1, 1, 9, 4], k: [1, 1, 5, 4], valueDepth: 4, causality: .bottomRight),
+        Case(q: [1, 1, 2, 4], k: [1, 1, 70, 4], valueDepth: 4, causality: .bottomRight),
+        Case(q: [1, 3, 4, 4], k: [1, 3, 6, 4], valueDepth: 8, mask: (.float32, [4, 6]), softcap: 2),
+        Case(q: [1, 1, 130, 4], k: [1, 1, 3, 4], valueDepth: 4, mask: (.bool, [1, 1, 130, 3])),
+    ]
+
+    private func run(
+        _ test: Case, _ type: ScalarType, _ target: KernelTarget, shape: AttentionPlan.Shape? = nil
+    ) throws {
+        var generator = IndexingGenerator(31)
+        let q = try generator.numbers(type, test.q, -2...2)
+        let k = try generator.numbers(type, test.k, -2...2)
+        let v = try generator.numbers(type, Array(test.k[..<3]) + [test.valueDepth], -2...2)
+        var inputs = [q, k, v]
+        if let mask = test.mask {
+            let maskType = mask.type == .bool ? .bool : type
+            inputs.append(
+                mask.type == .bool
+                    ? try generator.bits(.bool, mask.extents) : try generator.numbers(maskType, mask.extents, -3...3))
+        }
+        let composite = Attention(causality: test.causality, scale: test.scale, softcap: test.softcap)
+        let expected = try exactly(inputs) { terms in
+            try terms[0].attention(
+                keys: terms[1], values: terms[2], mask: terms.count > 3 ? terms[3] : nil, causality: test.causality,
+                scale: test.scale, softcap: test.softcap)
+        }
+        let plan = try #require(AttentionPlan(composite, inputs.map(\.type), target))
+        var runner = LaunchRunner(target)
+        var views: [StridedView] = []
+        for (i, input) in inputs.enumerated() { views.append(try runner.place(input, padding: i == 1 ? 0 : 4)) }
+        let scores = [test.q[0], test.q[1], test.q[2], test.k[2]]
+        let mask = views.count > 3 ? views[3].broadcast(scores, Array(4 - views[3].rank..<4)) : nil
+        // The heads of a row lie side by side, as what follows usually wants them.
+        let result = runner.block([test.q[0], test.q[2], test.q[1], test.valueDepth], type).transposed([0, 2, 1, 3])
+        try runner.run(
+            plan.launch(views[0], views[1], views[2], mask: mask, result, shape: shape, target))
+        let found = runner.bits(result).map(type.number(fromBits:))
+        // The scores' error moves weights; sums over keys and the exponentials add theirs.
+        let unit = type == .float64 ? 0x1p-53 : 0x1p-24
+        let scale = test.scale ?? 1 / Double(test.q[3]).squareRoot()
+        let size = 4 * Double(test.q[3]) * scale + 3
+        let relative = 2 * Double(test.q[3] + 4) * size * unit + Double(2 * test.k[2] + 48) * unit
+        for (i, (a, b)) in zip(found, expected).enumerated() {
+            #expect(abs(a - b) <= 2 * relative + halfUnit(type, b), "\(type) \(i): \(a), expected \(b)")
+        }
+        #expect(found.count == expected.count)
+    }
+
+    @Test(arguments: cases, InterpretedTarget.allCases)
+    func attention(_ test: Case, _ place: InterpretedTarget) throws {
+        // Three operands and the result are what the least device binds.
+        guard place != .least || test.mask == nil else { return }
+        for type in place == .least ? [ScalarType.float32] : [.float32, .float16, .bfloat16, .float64] {
+            try run(test, type, place.target)
+        }
+    }
+
+    @Test("Every split of the work gives the same", arguments: [(1, 1), (2, 4), (4, 2), (3, 3)])
+    func shapes(_ rows: Int, _ keyBlock: Int) throws {
+        for test in Self.cases {
+            try run(test, .float32, .software, shape: .init(rows: rows, keyBlock: keyBlock, tile: 0))
+            try run(test, .float32, .gpu, shape: .init(rows: rows, keyBlock: keyBlock, tile: 4 * keyBlock))
+        }
+    }
+
+    @Test("What the kernel does not take is decomposed")
+    func claims() {
+        func takes(_ types: [TensorType], _ composite: Attention = Attention(), _ target: KernelTarget = .gpu) -> Bool {
+            AttentionPlan(composite, types, target) != nil
+        }
+        let q = TensorType(.float32, [1, 2, 4, 8])
+        #expect(takes([q, q, q]))
+        #expect(takes([q, q, q, TensorType(.bool, [4, 4])]))
+        #expect(!takes([q, q, q, TensorType(.bool, [4, 4])], Attention(), .least))
+        #expect(takes([q, q, q], Attention(), .least))
+        let empty = TensorType(.float32, [1, 2, 0, 8])
+        #expect(!takes([q, empty, empty]))
+        let deep = TensorType(.float32, [1, 2, 4, 512])
+        #expect(!takes([deep, deep, deep]))
+        let half = TensorType(.float16, [1, 2, 4, 8])
+        #expect(!takes([half, half, half], Attention(), .least))
+    }
+}
