@@ -45,11 +45,26 @@ struct MathCase: Sendable, CustomTestStringConvertible {
             name: "erf", bound: 4, range: 1e-37...1, isLogarithmic: true, function: { $0.errorFunction($1) },
             truth: { erf($0) }),
         MathCase(
-            name: "power 1.75^x", bound: 4, range: -150...150, function: { $0.power($1.like(1.75), $1) },
+            name: "sin", bound: 4, range: 1e-3...3e38, isLogarithmic: true, function: { $0.sine($1) },
+            truth: { sin($0) }),
+        MathCase(
+            name: "cos", bound: 4, range: 1e-3...3e38, isLogarithmic: true, function: { $0.cosine($1) },
+            truth: { cos($0) }),
+        MathCase(
+            name: "softplus", bound: 4, range: -80...80, function: { $0.softplus($1) }, truth: { log1p(exp($0)) }),
+        MathCase(
+            name: "silu", bound: 5, range: -80...20, function: { $1 * $0.sigmoid($1) }, truth: { $0 / (1 + exp(-$0)) }),
+        MathCase(
+            name: "power 1.75^x", bound: 2, range: -150...150, function: { $0.power($1.like(1.75), $1) },
             truth: { pow(1.75, $0) }),
         MathCase(
-            name: "power x^2.5", bound: 4, range: 1e-10...1e10, isLogarithmic: true,
+            name: "power x^2.5", bound: 2, range: 1e-10...1e10, isLogarithmic: true,
             function: { $0.power($1, $1.like(2.5)) }, truth: { pow($0, 2.5) }),
+        MathCase(
+            name: "power x^-80", bound: 2, range: 0.4...2.5, function: { $0.power($1, $1.like(-80.0)) },
+            truth: { pow($0, -80) }),
+        MathCase(
+            name: "power x^x", bound: 2, range: 1e-3...26, function: { $0.power($1, $1) }, truth: { pow($0, $0) }),
     ]
 }
 
@@ -105,15 +120,92 @@ struct MathTests {
             return word(item.isLogarithmic ? low * pow(high / low, t) : low + (high - low) * t, type)
         }
         for mode in SPIRVOptions.MultiplyAdd.allCases {
-            let results = try evaluate(type, [samples], mode) { item.function($0, $1[0]) }
-            var worst: Float80 = 0
-            var place: Float80 = 0
-            for (sample, result) in zip(samples, results) {
-                let x = number(sample, type)
-                let error = distance(result, item.truth(x), type)
-                if !(error <= worst) { (worst, place) = (error, x) }
+            for usesExactDivision in [false, true] {
+                let results = try evaluate(type, [samples], mode) {
+                    item.function(MathLibrary($0.builder, usesExactDivision: usesExactDivision), $1[0])
+                }
+                var worst: Float80 = 0
+                var place: Float80 = 0
+                for (sample, result) in zip(samples, results) {
+                    let x = number(sample, type)
+                    let error = distance(result, item.truth(x), type)
+                    if !(error <= worst) { (worst, place) = (error, x) }
+                }
+                #expect(worst <= item.bound, "\(item.name) \(type) \(mode): \(worst) ULP at \(place)")
             }
-            #expect(worst <= item.bound, "\(item.name) \(type) \(mode): \(worst) ULP at \(place)")
+        }
+    }
+
+    @Test("gelu", arguments: SPIRVOptions.MultiplyAdd.allCases, [false, true])
+    func gelu(mode: SPIRVOptions.MultiplyAdd, usesExactDivision: Bool) throws {
+        let samples = (0..<2000).map { word(-12.8 + 20.8 * Double($0) / 1999, .f32) } + [word(-0.0, .f32)]
+        let erfForm = try evaluate(.f32, [samples], mode) {
+            MathLibrary($0.builder, usesExactDivision: usesExactDivision).gelu($1[0])
+        }
+        let tanhForm = try evaluate(.f32, [samples], mode) { $0.geluTanh($1[0]) }
+        for (index, sample) in samples.enumerated() {
+            let x = number(sample, .f32)
+            let truth = 0.5 * x * erfc(-x / Float80(2).squareRoot())
+            #expect(distance(erfForm[index], truth, .f32) <= 6, "gelu of \(x)")
+            let u = (2 / Float80.pi).squareRoot() * (x + 0.044715 * x * x * x)
+            let other = x / (1 + exp(-2 * u))
+            let error = abs(number(tanhForm[index], .f32) - other)
+            #expect(error <= 4e-7 * (1 + 2 * abs(u)) * abs(other) + 1e-38, "gelu by tanh of \(x)")
+        }
+    }
+
+    /// Every function of one float32, by name.
+    static let functions: [(String, @Sendable (MathLibrary, KernelValue) -> KernelValue)] = [
+        ("exp", { $0.exponential($1) }), ("expm1", { $0.exponentialMinusOne($1) }), ("log", { $0.logarithm($1) }),
+        ("log1p", { $0.logarithmOnePlus($1) }), ("sin", { $0.sine($1) }), ("cos", { $0.cosine($1) }),
+        ("tanh", { $0.hyperbolicTangent($1) }), ("erf", { $0.errorFunction($1) }), ("sigmoid", { $0.sigmoid($1) }),
+        ("softplus", { $0.softplus($1) }), ("gelu", { $0.gelu($1) }), ("geluTanh", { $0.geluTanh($1) }),
+        ("power", { $0.power($1, $1) }), ("remainder", { $0.remainder($1, $1.like(0.7)) }),
+        ("divide", { $0.divide($1.like(1.0), $1) }), ("squareRoot", { $0.squareRoot($1) }),
+    ]
+
+    @Test("Vectors give what their components give", arguments: [KernelType.f32, .f64])
+    func vectors(type: KernelType) throws {
+        let samples: [Double] = [0.3, -7.25, 1e5, -0.0, 1e30, .infinity, 3, 1e-3]
+        let words = samples.map { word($0, type) }
+        for (name, function) in Self.functions {
+            let expected = try evaluate(type, [words]) { function($0, $1[0]) }
+            for width in 2...4 {
+                let found = try evaluate(type, [words]) { math, x in
+                    let k = math.builder
+                    // The component at the end is the one that is looked at.
+                    let other = x[0].like(0.5)
+                    let parts = [other, other, other].prefix(width - 1) + [x[0]]
+                    let vector =
+                        switch width {
+                        case 2: k.vector(parts[0], parts[1])
+                        case 3: k.vector(parts[0], parts[1], parts[2])
+                        default: k.vector(parts[0], parts[1], parts[2], parts[3])
+                        }
+                    return function(math, vector)[width - 1]
+                }
+                for index in words.indices {
+                    let isNaN = number(expected[index], type).isNaN && number(found[index], type).isNaN
+                    #expect(isNaN || found[index] == expected[index], "\(name) of \(samples[index]) by \(width)")
+                }
+            }
+        }
+    }
+
+    @Test("float32 needs nothing of a device but 32 bits")
+    func narrowDevice() throws {
+        for (name, function) in Self.functions {
+            for width in [1, 4] {
+                let k = KernelBuilder(name, workgroup: [64])
+                let data = k.buffer("data", KernelType(.float32, width), .readWrite)
+                let i = k.globalID(.x)
+                data[i] = function(MathLibrary(k, usesExactDivision: true), data[i])
+                let kernel = try k.finish()
+                let options = SPIRVOptions(version: .v13, multiplyAdd: .uncontracted, capabilities: ["Shader"])
+                let module = try kernel.spirv(options)
+                #expect(module.capabilities == ["Shader"], "\(name)")
+                if Validator.path != nil { try Validator.expectValid(kernel, options) }
+            }
         }
     }
 

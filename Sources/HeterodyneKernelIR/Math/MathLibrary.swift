@@ -6,7 +6,8 @@ import HeterodyneGraph
 /// Elementary functions as kernel code, by the algorithms of docs/MathFunctions.md, in float32 and float64.
 ///
 /// They use nothing of the device but add, subtract, multiply, multiply-add, integers, and division, so that
-/// they give the same bits on every device that rounds correctly. float32 `sin`, `cos` and `power` go through float64.
+/// they give the same bits on every device that rounds correctly. float32 needs nothing of 64 bits; float64 needs
+/// 64-bit integers. Vectors are computed component by component.
 public struct MathLibrary {
     /// The kernel under construction.
     public let builder: KernelBuilder
@@ -61,9 +62,13 @@ public struct MathLibrary {
     /// A function of scalars, component by component.
     func each(_ operands: [KernelValue], _ function: ([KernelValue]) -> KernelValue) -> KernelValue {
         guard let width = operands.first?.type.width, width > 1 else { return function(operands) }
-        let parts = (0..<width).map { part in function(operands.map { $0[part] }) }
-        guard let first = parts.first else { return function(operands) }
-        return builder.define(.construct(parts.map(\.id)), first.type.with(width: width))
+        return joined((0..<width).map { part in function(operands.map { $0[part] }) })
+    }
+
+    /// A vector of scalars, or the only one.
+    func joined(_ parts: [KernelValue]) -> KernelValue {
+        guard parts.count > 1, let type = parts.first?.type else { return parts[0] }
+        return builder.define(.construct(parts.map(\.id)), type.with(width: parts.count))
     }
 
     /// Whether a component is true.
