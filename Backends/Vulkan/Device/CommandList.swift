@@ -15,6 +15,8 @@ final class CommandList {
     private let semaphore: VkSemaphore
     /// The semaphore's value when the last submission is complete.
     private var submitted: UInt64 = 0
+    /// The value that was waited for.
+    private var completed: UInt64 = 0
     private let descriptors: DescriptorPools
     private var queries: VkQueryPool?
     private var queryCapacity = 0
@@ -79,8 +81,12 @@ final class CommandList {
     }
 
     deinit {
-        // A run that gave up may still be in progress.
-        if !device.isLost { _ = wait(seconds: device.patience) }
+        // A run that gave up may still be in progress. A device that is really lost answers at once.
+        guard completed == submitted || waitSlice(seconds: device.patience) != VK_TIMEOUT else {
+            // What a device still writes to must never be used for anything else.
+            for object in retained { _ = Unmanaged.passRetained(object) }
+            return
+        }
         if let queries { device.vk.vkDestroyQueryPool(device.handle, queries, nil) }
         device.vk.vkDestroySemaphore(device.handle, semaphore, nil)
         device.vk.vkDestroyCommandPool(device.handle, pool, nil)
@@ -91,9 +97,8 @@ final class CommandList {
 
     /// Starts recording, with places for `timestampCount` timestamps.
     func begin(timestampCount: Int = 0) throws(BackendError) {
-        try device.checkAlive()
+        try finish(label: "an earlier recording")
         let vk = device.vk
-        // What was submitted before is complete: `run` waits.
         var result = device.call(.commands) { vk.vkResetCommandPool(device.handle, pool, 0) }
         guard result == VK_SUCCESS else { throw device.error(result, "resetting a command pool") }
         try descriptors.reset()
@@ -301,20 +306,37 @@ final class CommandList {
 
     /// Submits what was recorded and waits for it. Throws `deviceLost` naming `label` and the kernel.
     func run(label: String, lastKernel: String? = nil) throws(BackendError) {
+        try start(label: label, lastKernel: lastKernel)
+        try finish(label: label, lastKernel: lastKernel)
+    }
+
+    /// Submits what was recorded. Throws `deviceLost`.
+    func start(label: String, lastKernel: String? = nil) throws(BackendError) {
         guard isRecorded else {
             throw BackendError(.executionFailed, "\(label): no commands were recorded", device: device.id)
         }
-        try device.checkAlive()
-        let kernel = (lastKernel ?? self.lastKernel).map { ", up to the kernel \($0)" } ?? ""
+        try finish(label: label, lastKernel: lastKernel)
         let result = submit()
-        guard result == VK_SUCCESS else { throw device.error(result, "the program \(label)\(kernel)") }
-        let waited = wait(seconds: device.patience)
-        guard waited == VK_SUCCESS else {
-            // A device that does not finish is as good as lost: its memory may still be written.
-            if waited == VK_TIMEOUT { device.markLost() }
-            throw device.error(
-                waited == VK_TIMEOUT ? VK_ERROR_DEVICE_LOST : waited, "the program \(label)\(kernel)")
+        guard result == VK_SUCCESS else { throw device.error(result, work(label, lastKernel)) }
+    }
+
+    /// Waits for what was submitted. Throws `deviceLost` naming `label` and the kernel.
+    func finish(label: String, lastKernel: String? = nil) throws(BackendError) {
+        try device.checkAlive()
+        if completed == submitted { return }
+        let result = wait(seconds: device.patience)
+        if result == VK_SUCCESS {
+            completed = submitted
+            return
         }
+        // A device that does not finish is as good as lost: its memory may still be written.
+        if result == VK_TIMEOUT { device.markLost() }
+        throw device.error(result == VK_TIMEOUT ? VK_ERROR_DEVICE_LOST : result, work(label, lastKernel))
+    }
+
+    private func work(_ label: String, _ lastKernel: String?) -> String {
+        let kernel = (lastKernel ?? self.lastKernel).map { ", up to the kernel \($0)" } ?? ""
+        return "the program \(label)\(kernel)"
     }
 
     private func submit() -> VkResult {
@@ -345,22 +367,25 @@ final class CommandList {
 
     /// Waits a second at a time, so that a lost device is noticed.
     private func wait(seconds: Int) -> VkResult {
-        if submitted == 0 { return VK_SUCCESS }
         var result = VK_TIMEOUT
         for _ in 0..<max(seconds, 1) where result == VK_TIMEOUT {
-            result = withUnsafePointer(to: Optional(semaphore)) { semaphore in
-                withUnsafePointer(to: submitted) { value in
-                    var info = VkSemaphoreWaitInfo()
-                    info.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO
-                    info.semaphoreCount = 1
-                    info.pSemaphores = semaphore
-                    info.pValues = value
-                    return device.call(.wait) { device.vk.vkWaitSemaphores(device.handle, &info, 1_000_000_000) }
-                }
-            }
-            if device.isLost, result == VK_TIMEOUT { return VK_ERROR_DEVICE_LOST }
+            if device.isLost { return VK_ERROR_DEVICE_LOST }
+            result = device.call(.wait) { waitSlice(seconds: 1) }
         }
         return result
+    }
+
+    private func waitSlice(seconds: Int) -> VkResult {
+        withUnsafePointer(to: Optional(semaphore)) { semaphore in
+            withUnsafePointer(to: submitted) { value in
+                var info = VkSemaphoreWaitInfo()
+                info.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO
+                info.semaphoreCount = 1
+                info.pSemaphores = semaphore
+                info.pValues = value
+                return device.vk.vkWaitSemaphores(device.handle, &info, UInt64(seconds) * 1_000_000_000)
+            }
+        }
     }
 
     // MARK: Timestamps

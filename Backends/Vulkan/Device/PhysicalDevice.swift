@@ -214,13 +214,13 @@ struct PhysicalDevice: @unchecked Sendable {
         return nil
     }
 
-    /// One string for the driver's build: equal strings may share compiled code.
+    /// One string for the device and its driver's build: equal strings may share compiled code.
     var fingerprint: String {
         let identity = withUnsafeBytes(of: properties.pipelineCacheUUID) { hexadecimal($0) }
         let driver = withUnsafeBytes(of: properties11.driverUUID) { hexadecimal($0) }
         return [
             hexadecimal(properties.vendorID), hexadecimal(properties.deviceID), hexadecimal(properties.driverVersion),
-            identity, driver, text(properties12.driverInfo), version.description,
+            identity, driver, text(properties12.driverInfo), version.description, name,
         ].joined(separator: "|")
     }
 }

@@ -27,15 +27,28 @@ final class VulkanDevice: @unchecked Sendable {
         self.id = id
         self.descriptor = descriptor
         self.options = options
-        let target = physical.target(options)
+        var target = physical.target(options)
         let logical = try LogicalDevice(
             id: id, instance: instance, physical: physical, features: target.features, options: options)
+        let memory = try MemoryPool(logical, features: target.features, forcesStaging: options.forcesStaging)
+        let folder = options.cacheDirectory.map { $0 + "/vulkan" }
+        let cache = PipelineCache(logical, folder: folder)
+        let transfers = Transfers(logical, memory, target: target)
+        let results = SelfTest.file(physical, target, folder: folder)
+        if let known = SelfTest.read(results) {
+            target.arithmetic = known
+        } else {
+            let store = PipelineStore(logical, target: target, cache: cache)
+            let bench = SelfTestBench(logical: logical, memory: memory, store: store, transfers: transfers)
+            target.arithmetic = try SelfTest(target: target, run: bench.run).arithmetic()
+            SelfTest.write(target.arithmetic, results)
+        }
+        target.spirv.multiplyAdd = target.arithmetic.fuses ? .fused : .uncontracted
         self.logical = logical
-        memory = try MemoryPool(logical, features: target.features, forcesStaging: options.forcesStaging)
-        let cache = PipelineCache(logical)
+        self.memory = memory
+        self.transfers = transfers
         self.target = target
         store = PipelineStore(logical, target: target, cache: cache)
-        transfers = Transfers(logical, memory, target: target)
     }
 
     /// Whether the device stopped answering; it must be opened again.
@@ -65,6 +78,40 @@ final class VulkanDevice: @unchecked Sendable {
         _ memory: DeviceMemory, at offset: Int, into bytes: UnsafeMutableRawBufferPointer
     ) throws(BackendError) {
         try transfers.download(memory, at: offset, into: bytes)
+    }
+}
+
+/// Runs the self-test's kernels on a device that is being opened.
+private struct SelfTestBench {
+    let logical: LogicalDevice
+    let memory: MemoryPool
+    let store: PipelineStore
+    let transfers: Transfers
+
+    /// Runs all jobs in one submission and gives the content of each last buffer.
+    func run(_ jobs: [SelfTest.Job]) throws(BackendError) -> [[UInt8]] {
+        let pipelines = try store.pipelines(
+            jobs.map { PipelineRequest($0.recipe, memory: .descriptors, multiplyAdd: .fused) })
+        let list = try CommandList(logical, target: store.target)
+        var results: [DeviceMemory] = []
+        try list.begin()
+        for (pipeline, job) in zip(pipelines, jobs) {
+            var slices: [MemorySlice] = []
+            for bytes in job.inputs {
+                let piece = try memory.allocate(bytes.count, for: .tensor)
+                try transfers.upload(bytes, to: piece)
+                slices.append(MemorySlice(piece))
+            }
+            let result = try memory.allocate(job.resultByteCount, for: .tensor)
+            results.append(result)
+            slices.append(MemorySlice(result))
+            try list.dispatch(pipeline, slices, [.u32(UInt32(clamping: job.count))], groups: job.grid)
+        }
+        try list.end()
+        try list.run(label: "self-test")
+        var contents: [[UInt8]] = []
+        for piece in results { contents.append(try transfers.download(piece)) }
+        return contents
     }
 }
 

@@ -63,6 +63,8 @@ struct KernelTarget: Hashable, Sendable {
         var narrowsToHalfExactly: Bool
         /// Subnormal float32 operands and results survive.
         var keepsDenormals: Bool
+        /// NaN and infinities come out of sums, products, extrema and comparisons as IEEE 754 says.
+        var keepsSpecials = false
 
         /// Nothing is trusted.
         static let untrusted = Arithmetic(

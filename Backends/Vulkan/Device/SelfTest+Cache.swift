@@ -1,0 +1,44 @@
+// Heterodyne: results of the self-test, kept on disk.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneBackend
+import HeterodyneKernelIR
+
+extension SelfTest {
+    /// Changes when the self-test measures something else.
+    private static let version = 1
+
+    /// Where the results for a device and its features are kept.
+    static func file(_ physical: PhysicalDevice, _ target: KernelTarget, folder: String?) -> CacheFile? {
+        guard let folder else { return nil }
+        // How kernels are emitted may change what they compute. Sets print in no fixed order.
+        let controls = target.spirv.floatControls
+        let widths = [controls.roundToNearestEven, controls.preserveDenormals, controls.preserveSpecials].map {
+            $0.sorted().map(String.init).joined(separator: ",")
+        }
+        let parts =
+            ["self-test \(version)", physical.fingerprint, String(target.features.rawValue)]
+            + ["\(target.spirv.version)"] + widths
+        let identity = Checksum.of(parts.joined(separator: "|"))
+        return CacheFile(folder: folder, name: hexadecimal(identity) + ".selftest", identity: identity)
+    }
+
+    /// The results in a file.
+    static func read(_ file: CacheFile?) -> KernelTarget.Arithmetic? {
+        guard let bytes = file?.read(), bytes.count == 8, bytes.allSatisfy({ $0 <= 1 }) else { return nil }
+        let flags = bytes.map { $0 == 1 }
+        return KernelTarget.Arithmetic(
+            dividesExactly: flags[0], rootsExactly: flags[1], dividesExactly64: flags[2], rootsExactly64: flags[3],
+            fuses: flags[4], narrowsToHalfExactly: flags[5], keepsDenormals: flags[6], keepsSpecials: flags[7])
+    }
+
+    /// Keeps results.
+    static func write(_ arithmetic: KernelTarget.Arithmetic, _ file: CacheFile?) {
+        let flags = [
+            arithmetic.dividesExactly, arithmetic.rootsExactly, arithmetic.dividesExactly64,
+            arithmetic.rootsExactly64, arithmetic.fuses, arithmetic.narrowsToHalfExactly, arithmetic.keepsDenormals,
+            arithmetic.keepsSpecials,
+        ]
+        file?.write(flags.map { $0 ? 1 : 0 })
+    }
+}
