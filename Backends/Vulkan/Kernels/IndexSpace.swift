@@ -49,13 +49,14 @@ struct IndexSpace: Hashable, Sendable {
     /// Whether an operand lies dense over the whole space.
     func isDense(_ operand: Int) -> Bool { rank == 0 || rank == 1 && strides[operand][0] == 1 }
 
-    /// The coordinates of a linear index, outermost first.
-    func coordinates(of index: KernelValue) -> [KernelValue] {
+    /// The coordinates of a linear index, outermost first. Where an index stands for a run of `width` neighbours along
+    /// the innermost dimension, the innermost coordinate counts runs.
+    func coordinates(of index: KernelValue, innermostDividedBy width: Int = 1) -> [KernelValue] {
         guard rank > 0 else { return [] }
         var rest = index
         var result: [KernelValue] = []
         for d in stride(from: rank - 1, through: 1, by: -1) {
-            let extent = index.like(extents[d])
+            let extent = index.like(d == rank - 1 ? extents[d] / width : extents[d])
             let quotient = rest / extent
             result.append(rest - quotient * extent)
             rest = quotient
