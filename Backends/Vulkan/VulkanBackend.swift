@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HeterodyneBackend
+import HeterodyneGraph
 
 /// Drives every device with a driver of Vulkan 1.2 or later. Kernels are written in Swift and emitted as SPIR-V.
 ///
@@ -28,15 +29,27 @@ public struct VulkanBackend: Backend {
         try VulkanCapabilities.make(registry.device(device))
     }
 
+    /// Every primitive whose types the device computes is native; composites are where kernels take their types and
+    /// shapes.
+    public func support(for node: NodeSignature, on device: String) -> Support {
+        do throws(BackendError) {
+            let opened = try registry.device(device)
+            switch node.operation {
+            case .composite(let composite) where !VulkanClaims.runs(composite, node.operandTypes, opened.target):
+                return .byDecomposition
+            case .composite, .primitive, .parameter: return VulkanCapabilities.make(opened).support(for: node)
+            }
+        } catch { return .unsupported(reason: error.message) }
+    }
+
     /// Device memory.
     public func allocate(byteCount: Int, on device: String) throws(BackendError) -> any Buffer {
         let device = try registry.device(device)
         return VulkanBuffer(try device.allocate(byteCount: byteCount, for: .tensor), device)
     }
 
-    /// Makes a program of a graph.
+    /// Lowers the graph to launches of kernels, and has the driver compile those that it has not compiled before.
     public func compile(_ unit: CompilationUnit, for device: String) throws(BackendError) -> any Executable {
-        let device = try registry.device(device)
-        throw BackendError(.compilationFailed, "\(unit.label): programs are not made yet", device: device.id)
+        try VulkanProgram(unit, device: registry.device(device))
     }
 }

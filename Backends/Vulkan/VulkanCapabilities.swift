@@ -15,10 +15,11 @@ enum VulkanCapabilities {
         }
         let computed = Set(types.filter { $0.value.contains(.arithmetic) }.keys)
         return Capabilities(
-            scalarTypes: types,
+            scalarTypes: types, claims: VulkanClaims.names,
             fusion: FusionCapabilities(
                 elementwiseRegions: true, dotEpilogues: true,
-                maximumOperands: max(1, min(12, target.maximumBuffers - 2)), scalarTypes: computed, composites: []),
+                maximumOperands: max(1, min(12, target.maximumBuffers - 2)), scalarTypes: computed,
+                composites: VulkanClaims.elementwiseNames),
             maximumBufferByteCount: device.memory.maximumByteCount, hasUnifiedMemory: false,
             numerics: numerics(target))
     }

@@ -93,6 +93,10 @@ final class CommandList {
         device.destroyed()
     }
 
+    /// Whether the list keeps the memory alive that its commands name. Where it does not, the owner sees to it that the
+    /// list is only run while the memory is there.
+    var retainsMemory = true
+
     // MARK: Recording
 
     /// Starts recording, with places for `timestampCount` timestamps.
@@ -137,6 +141,7 @@ final class CommandList {
     }
 
     private func retain(_ object: AnyObject) {
+        if object is DeviceMemory, !retainsMemory { return }
         if retainedIDs.insert(ObjectIdentifier(object)).inserted { retained.append(object) }
     }
 

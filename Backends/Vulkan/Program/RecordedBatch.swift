@@ -28,13 +28,16 @@ final class RecordedBatch {
     /// Stretches of the current step in earlier lists.
     private var carried: [Span] = []
     private var timestamps = 0
+    private var timestampLimit = 0
+    private static let mostTimestamps = 1024
     private var stepStart = (list: 0, index: 0)
 
     init(device: VulkanDevice) { self.device = device }
 
-    /// Starts over.
-    func begin(timing: Bool) throws(BackendError) {
+    /// Starts over. Timing takes so many steps.
+    func begin(steps: Int, timing: Bool) throws(BackendError) {
         isTiming = timing
+        timestampLimit = min(Self.mostTimestamps, 3 * steps + 16)
         used = 0
         parts = []
         carried = []
@@ -42,11 +45,20 @@ final class RecordedBatch {
         startStep()
     }
 
-    func end() throws(BackendError) { try lists[used - 1].end() }
+    func end() throws(BackendError) { try closeList() }
+
+    private func closeList() throws(BackendError) {
+        // Reading waits for every timestamp.
+        if isTiming { while timestamps < timestampLimit { mark() } }
+        try list.end()
+    }
 
     private func openList() throws(BackendError) {
         if used == lists.count {
-            lists.append(try device.makeCommandList())
+            let list = try device.makeCommandList()
+            // The invocation keeps what it owns; what it is bound to may go when it is unbound.
+            list.retainsMemory = false
+            lists.append(list)
             labels.append("")
         }
         used += 1
@@ -54,7 +66,7 @@ final class RecordedBatch {
         work = 0
         timestamps = 0
         labels[used - 1] = ""
-        try lists[used - 1].begin()
+        try lists[used - 1].begin(timestampCount: isTiming ? timestampLimit : 0)
     }
 
     private var list: CommandList { lists[used - 1] }
@@ -65,7 +77,7 @@ final class RecordedBatch {
         if isTiming { mark() }
         let start = stepStart
         let last = timestamps - 1
-        try list.end()
+        try closeList()
         try openList()
         // A step that goes on in the next list counts from there; its first part is added.
         if isTiming { carried.append((start.list, start.index, last)) }
@@ -89,8 +101,8 @@ final class RecordedBatch {
         mark()
         parts.append(carried + [(stepStart.list, stepStart.index, timestamps - 1)])
         carried = []
-        if timestamps + 4 > CommandList.maximumTimestamps {
-            try list.end()
+        if timestamps + 4 > timestampLimit {
+            try closeList()
             try openList()
         }
         startStep()
@@ -151,8 +163,9 @@ final class RecordedBatch {
     }
 
     /// Nanoseconds of each step of the last run.
-    func stepTimes() -> [UInt64] {
-        let times = lists[..<used].map { $0.timestamps() }
+    func stepTimes() throws(BackendError) -> [UInt64] {
+        var times: [[UInt64]] = []
+        for list in lists[..<used] { times.append(try list.timestamps()) }
         return parts.map { spans in
             spans.reduce(0) { sum, span in
                 let list = times[span.list]

@@ -106,7 +106,7 @@ final class VulkanInvocation: Invocation {
     private func slice(
         _ buffer: any Buffer, _ needed: Int, _ name: @autoclosure () -> String
     ) throws(BackendError) -> MemorySlice {
-        guard let buffer = buffer as? VulkanBuffer, buffer.memory.device === device else {
+        guard let buffer = buffer as? VulkanBuffer, buffer.device === device else {
             throw invalid("\(name()) is bound to memory that is not \(device.id)'s; copy it to this device")
         }
         guard buffer.byteCount >= needed else {
@@ -194,7 +194,7 @@ final class VulkanInvocation: Invocation {
     ) throws(BackendError) {
         let recording = batch ?? RecordedBatch(device: device)
         batch = recording
-        try recording.begin(timing: times)
+        try recording.begin(steps: steps.count, timing: times)
         for index in steps {
             let step = program.plan.steps[index]
             switch step.action {
@@ -237,7 +237,7 @@ final class VulkanInvocation: Invocation {
             case .batch:
                 guard let batch = profiles[index] else { continue }
                 try batch.run(label: program.label)
-                times += batch.stepTimes()
+                times += try batch.stepTimes()
             case .control(let step):
                 let start = Self.now()
                 try control(step)

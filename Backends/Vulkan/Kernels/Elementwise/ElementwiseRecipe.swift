@@ -59,7 +59,8 @@ struct ElementwiseRecipe: KernelRecipe {
         let readings = views.indices.map(reading)
         // Blocks have room up to the next vector, so whole vectors may reach beyond the end of a flat space; elements
         // that are read one by one may not.
-        let isSafe = readings[operands.count...].allSatisfy { $0 == .vector }
+        let isSafe =
+            readings[operands.count...].allSatisfy { $0 == .vector }
             && (divides || !readings.contains(.separate))
         self.width = isSafe ? width : 1
         self.readings = isSafe ? readings : views.map { _ in .separate }

@@ -22,7 +22,8 @@ struct CopyRecipe: KernelRecipe {
         let views = [source, target]
         let space = IndexSpace(extents: source.extents, strides: views.map(\.strides))
         self.space = space
-        origins = views.map(\.bound.origin)
+        let origins = views.map(\.bound.origin)
+        self.origins = origins
         workgroup = kernels.linearWorkgroup
         let widest = elementSize == 8 ? 2 : 4
         let inner = Strides.merged(source.extents, views.map(\.strides)).extents.last ?? 1

@@ -1,6 +1,7 @@
 // Heterodyne: the kernels that take packed 4-bit integers apart and pack them again.
 // SPDX-License-Identifier: Apache-2.0
 
+import HeterodyneGraph
 import HeterodyneKernelIR
 
 /// Packed 4-bit integers, two per byte and low nibble first, to bytes, or back.
