@@ -57,8 +57,9 @@ struct AttentionKernelTests {
     ]
 
     private func run(
-        _ test: Case, _ type: ScalarType, _ target: KernelTarget, shape: AttentionPlan.Shape? = nil
+        _ test: Case, _ type: ScalarType, _ place: LaunchPlace, shape: AttentionPlan.Shape? = nil
     ) throws {
+        let target = place.target
         var generator = IndexingGenerator(31)
         let q = try generator.numbers(type, test.q, -2...2)
         let k = try generator.numbers(type, test.k, -2...2)
@@ -77,7 +78,7 @@ struct AttentionKernelTests {
                 scale: test.scale, softcap: test.softcap)
         }
         let plan = try #require(AttentionPlan(composite, inputs.map(\.type), target))
-        var runner = LaunchRunner(target)
+        var runner = LaunchRunner(place)
         var views: [StridedView] = []
         for (i, input) in inputs.enumerated() { views.append(try runner.place(input, padding: i == 1 ? 0 : 4)) }
         let scores = [test.q[0], test.q[1], test.q[2], test.k[2]]
@@ -98,12 +99,12 @@ struct AttentionKernelTests {
         #expect(found.count == expected.count)
     }
 
-    @Test(arguments: cases, InterpretedTarget.allCases)
-    func attention(_ test: Case, _ place: InterpretedTarget) throws {
+    @Test(arguments: cases, LaunchPlace.all)
+    func attention(_ test: Case, _ place: LaunchPlace) throws {
         // Three operands and the result are what the least device binds.
         guard place != .least || test.mask == nil else { return }
-        for type in place == .least ? [ScalarType.float32] : [.float32, .float16, .bfloat16, .float64] {
-            try run(test, type, place.target)
+        for type in place.floats {
+            try run(test, type, place)
         }
     }
 

@@ -51,7 +51,8 @@ struct WindowKernelTests {
             order: [0, 2, 3, 1]),
     ]
 
-    private func run(_ test: Case, _ type: ScalarType, _ target: KernelTarget, _ shape: ConvolutionPlan.Shape?) throws {
+    private func run(_ test: Case, _ type: ScalarType, _ place: LaunchPlace, _ shape: ConvolutionPlan.Shape?) throws {
+        let target = place.target
         var generator = IndexingGenerator(41)
         let x = try generator.numbers(type, test.x, -2...2)
         let weights = try generator.numbers(type, test.weights, -2...2)
@@ -64,7 +65,7 @@ struct WindowKernelTests {
         let expected = try exactly(inputs, convolution)
         let size = try exactly(inputs) { terms in try convolution(terms.map { try $0.abs() }) }
         let plan = try #require(ConvolutionPlan(test.composite, inputs.map(\.type), target))
-        var runner = LaunchRunner(target)
+        var runner = LaunchRunner(place)
         var input = try runner.place(x, padding: 3)
         if let order = test.order {
             let permuted = try definition([x]) { _, terms in [try terms[0].transpose(order)] }[0]
@@ -99,10 +100,10 @@ struct WindowKernelTests {
         #expect(found.count == expected.count)
     }
 
-    @Test(arguments: cases, InterpretedTarget.allCases)
-    func convolution(_ test: Case, _ place: InterpretedTarget) throws {
-        for type in place == .least ? [ScalarType.float32] : [.float32, .float16, .bfloat16, .float64] {
-            try run(test, type, place.target, nil)
+    @Test(arguments: cases, LaunchPlace.all)
+    func convolution(_ test: Case, _ place: LaunchPlace) throws {
+        for type in place.floats {
+            try run(test, type, place, nil)
         }
     }
 
@@ -145,8 +146,8 @@ struct WindowKernelTests {
         Pool(x: [1, 2, 5, 5], kernel: [5, 5], strides: [1, 1], dilations: [1, 1], low: [0, 0], high: [0, 0]),
     ]
 
-    @Test(arguments: pools, InterpretedTarget.allCases)
-    func largest(_ test: Pool, _ place: InterpretedTarget) throws {
+    @Test(arguments: pools, LaunchPlace.all)
+    func largest(_ test: Pool, _ place: LaunchPlace) throws {
         var generator = IndexingGenerator(43)
         for type in place == .least
             ? [ScalarType.float32, .int32] : [.float32, .bfloat16, .float64, .int8, .uint16, .int64]
@@ -160,7 +161,7 @@ struct WindowKernelTests {
                     try builder.addAll(.composite(composite), terms)
                 }
                 let plan = try #require(PoolingPlan(composite, [x.type], place.target))
-                var runner = LaunchRunner(place.target)
+                var runner = LaunchRunner(place)
                 let input = try runner.place(x, padding: 2)
                 let output = plan.windows.resultExtents(Array(test.x[2...]), ceilMode: test.ceilMode)
                 let result = runner.block(Array(test.x[..<2]) + output, type)
@@ -188,16 +189,16 @@ struct WindowKernelTests {
         #expect(runner.bits(indices) == [1, 3, 4, 6])
     }
 
-    @Test(arguments: pools, InterpretedTarget.allCases)
-    func mean(_ test: Pool, _ place: InterpretedTarget) throws {
+    @Test(arguments: pools, LaunchPlace.all)
+    func mean(_ test: Pool, _ place: LaunchPlace) throws {
         var generator = IndexingGenerator(47)
-        for type in place == .least ? [ScalarType.float32] : [.float32, .float16, .bfloat16, .float64] {
+        for type in place.floats {
             for countsPadding in [false, true] {
                 let x = try generator.numbers(type, test.x, -2...2)
                 let composite = AveragePool(test.windows, countsPadding: countsPadding)
                 let expected = try exactly([x]) { terms in try terms[0].builder.add(composite, terms) }
                 let plan = try #require(PoolingPlan(composite, [x.type], place.target))
-                var runner = LaunchRunner(place.target)
+                var runner = LaunchRunner(place)
                 let input = try runner.place(x)
                 let output = plan.windows.resultExtents(Array(test.x[2...]), ceilMode: test.ceilMode)
                 let result = runner.block(Array(test.x[..<2]) + output, type)

@@ -8,13 +8,18 @@ import Testing
 
 @testable import HeterodyneVulkan
 
-/// Blocks of memory and launches on them, in the interpreter.
+/// Blocks of memory and launches on them, in the interpreter or on a device.
 struct LaunchRunner {
     let target: KernelTarget
+    /// Where launches run; the interpreter where nil.
+    let device: DeviceRunner?
     /// The bytes of the blocks, by root.
     private(set) var memory: [[UInt8]] = []
 
-    init(_ target: KernelTarget) { self.target = target }
+    init(_ place: LaunchPlace) {
+        target = place.target
+        device = place == .device ? try? DeviceRunner.shared : nil
+    }
 
     /// A new block with the elements of a literal after `padding` elements, as a dense view.
     mutating func place(_ literal: Literal, padding: Int = 0) throws -> StridedView {
@@ -102,10 +107,14 @@ struct LaunchRunner {
             #expect(range.byteOffset + range.byteCount <= bytes.count || access.view.count == 0)
             buffers[slot] = Array(bytes[min(range.byteOffset, end)..<end])
         }
-        let interpreter = KernelInterpreter(subgroupSize: target.subgroupSize)
-        try interpreter.run(
-            kernel, groups: [launch.grid.x, launch.grid.y, launch.grid.z], buffers: &buffers,
-            pushConstants: launch.constants.map(\.bits))
+        if let device {
+            try runOnDevice(launch, &buffers, device)
+        } else {
+            let interpreter = KernelInterpreter(subgroupSize: target.subgroupSize)
+            try interpreter.run(
+                kernel, groups: [launch.grid.x, launch.grid.y, launch.grid.z], buffers: &buffers,
+                pushConstants: launch.constants.map(\.bits))
+        }
         for (slot, access) in launch.accesses.enumerated() {
             let range = access.view.bound
             let bytes = buffers[slot] ?? []
@@ -115,6 +124,53 @@ struct LaunchRunner {
                 memory[access.view.root].replaceSubrange(range.byteOffset..<range.byteOffset + bytes.count, with: bytes)
             }
         }
+    }
+}
+
+extension LaunchRunner {
+    private func runOnDevice(
+        _ launch: KernelLaunch, _ buffers: inout [Int: [UInt8]], _ device: DeviceRunner
+    ) throws {
+        func run(_ recipe: some KernelRecipe) throws -> [[UInt8]] {
+            let padded = launch.accesses.indices.map { slot -> [UInt8] in
+                // Vulkan binds whole words.
+                let bytes = buffers[slot] ?? []
+                return bytes + [UInt8](repeating: 0xA5, count: bytes.isEmpty ? 4 : (4 - bytes.count % 4) % 4)
+            }
+            return try device.run(recipe, buffers: padded, constants: launch.constants, grid: launch.grid)
+        }
+        for (slot, bytes) in try run(launch.recipe).enumerated() {
+            buffers[slot] = Array(bytes.prefix(buffers[slot]?.count ?? 0))
+        }
+    }
+}
+
+/// Where tests run launches.
+enum LaunchPlace: String, Sendable, CustomTestStringConvertible {
+    /// In the interpreter, for three kinds of targets.
+    case gpu, software, least
+    /// On the first Vulkan device.
+    case device
+
+    /// The interpreted targets, and the device where there is one.
+    static let all: [LaunchPlace] = interpreted + (DeviceRunner.isAvailable ? [.device] : [])
+    static let interpreted: [LaunchPlace] = [.gpu, .software, .least]
+
+    var target: KernelTarget {
+        switch self {
+        case .gpu: .gpu
+        case .software: .software
+        case .least: .least
+        case .device: (try? DeviceRunner.shared.target) ?? .least
+        }
+    }
+    var testDescription: String { rawValue }
+
+    /// Types of one, two, four and eight bytes, as far as the target stores them.
+    var types: [ScalarType] { [.uint8, .bfloat16, .int32, .float64].filter(target.stores) }
+    /// float32 and the other floats that the target computes with.
+    var floats: [ScalarType] {
+        [.float32, .float16, .bfloat16, .float64].filter { target.stores($0) && ScalarCode.supports($0, target) }
     }
 }
 

@@ -9,23 +9,6 @@ import Testing
 
 @testable import HeterodyneVulkan
 
-/// The targets that the interpreter runs kernels for.
-enum InterpretedTarget: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case gpu, software, least
-
-    var target: KernelTarget {
-        switch self {
-        case .gpu: .gpu
-        case .software: .software
-        case .least: .least
-        }
-    }
-    var testDescription: String { rawValue }
-
-    /// The types of one, two, four and eight bytes that the target stores.
-    var types: [ScalarType] { self == .least ? [.float32] : [.uint8, .bfloat16, .int32, .float64] }
-}
-
 /// The bits of the elements of the outputs of a graph, by the definition.
 func definition(
     _ inputs: [Literal], _ content: (GraphBuilder, [Term]) throws -> [Term]
@@ -65,8 +48,8 @@ struct MovementKernelTests {
         GatherCase(shape: [300], batch: [200], dimensions: [0], range: 1000...2000),
     ]
 
-    @Test(arguments: gathers, InterpretedTarget.allCases)
-    func gather(_ test: GatherCase, _ place: InterpretedTarget) throws {
+    @Test(arguments: gathers, LaunchPlace.all)
+    func gather(_ test: GatherCase, _ place: LaunchPlace) throws {
         var generator = IndexingGenerator(7)
         for type in place.types {
             for indexType in [ScalarType.int32, .int64] {
@@ -75,7 +58,7 @@ struct MovementKernelTests {
                 let expected = try definition([x, indices]) { _, terms in
                     [try terms[0].gather(terms[1], dimensions: test.dimensions)]
                 }[0]
-                var runner = LaunchRunner(place.target)
+                var runner = LaunchRunner(place)
                 var operand = try runner.place(x, padding: test.padding)
                 if let order = test.order {
                     // The same tensor, with its dimensions in another order in memory.
@@ -96,12 +79,12 @@ struct MovementKernelTests {
         }
     }
 
-    @Test("int64 indices beyond 32 bits are clamped, not cut", arguments: InterpretedTarget.allCases)
-    func gatherExtremeIndices(_ place: InterpretedTarget) throws {
+    @Test("int64 indices beyond 32 bits are clamped, not cut", arguments: LaunchPlace.all)
+    func gatherExtremeIndices(_ place: LaunchPlace) throws {
         let wanted: [Int64] = [.min, -1 << 32, (1 << 32) + 1, .max, -1, 0, 2, 3, 4, 1 << 31, -(1 << 31)]
         let x = Literal([10, 11, 12, 13] as [Int32])
         let indices = try Literal(wanted, shape: Shape([wanted.count, 1]))
-        var runner = LaunchRunner(place.target)
+        var runner = LaunchRunner(place)
         let operand = try runner.place(x)
         let positions = try runner.place(indices)
         let result = runner.block([wanted.count], .int32)
@@ -182,8 +165,8 @@ struct MovementKernelTests {
         BlockCase(shape: [9], sizes: [4], starts: [3], padding: 1),
     ]
 
-    @Test(arguments: blocks, InterpretedTarget.allCases)
-    func dynamicSlices(_ test: BlockCase, _ place: InterpretedTarget) throws {
+    @Test(arguments: blocks, LaunchPlace.all)
+    func dynamicSlices(_ test: BlockCase, _ place: LaunchPlace) throws {
         var generator = IndexingGenerator(11)
         // Without known starts, four of them are bound as one array, as the lowering packs them.
         for (type, known) in place.types.flatMap({ type in [0, test.shape.count, 1].map { (type, $0) } }) {
@@ -198,7 +181,7 @@ struct MovementKernelTests {
                     try terms[0].dynamicUpdateSlice(terms[1], starts),
                 ]
             }
-            var runner = LaunchRunner(place.target)
+            var runner = LaunchRunner(place)
             let packed = try runner.place(
                 indexType == .int32
                     ? Literal(test.starts.map { Int32($0) }) : Literal(test.starts.map { Int64($0) }), padding: 2)
@@ -238,8 +221,8 @@ struct MovementKernelTests {
         PadCase(shape: [2, 2, 2, 2, 2], low: [1, 0, 1, 0, 1], high: [0, 1, 0, 1, 0], interior: [0, 1, 0, 1, 0]),
     ]
 
-    @Test(arguments: pads, InterpretedTarget.allCases)
-    func padding(_ test: PadCase, _ place: InterpretedTarget) throws {
+    @Test(arguments: pads, LaunchPlace.all)
+    func padding(_ test: PadCase, _ place: LaunchPlace) throws {
         var generator = IndexingGenerator(13)
         for type in place.types {
             let x = try generator.bits(type, test.shape)
@@ -251,7 +234,7 @@ struct MovementKernelTests {
                 test.low[d] + test.high[d] + test.shape[d] + max(0, test.shape[d] - 1) * test.interior[d]
             }
             for isKnown in [false, true] {
-                var runner = LaunchRunner(place.target)
+                var runner = LaunchRunner(place)
                 let operand = try runner.place(x, padding: isKnown ? 0 : 5)
                 var filler = try runner.place(value)
                 if isKnown { filler.splatBits = value.bits(at: 0) }

@@ -49,13 +49,13 @@ struct ScatterKernelTests {
         return (x, indices, updates, expected)
     }
 
-    @Test("Ordered scatter is the definition, bit by bit", arguments: cases, InterpretedTarget.allCases)
-    func ordered(_ test: Case, _ place: InterpretedTarget) throws {
+    @Test("Ordered scatter is the definition, bit by bit", arguments: cases, LaunchPlace.all)
+    func ordered(_ test: Case, _ place: LaunchPlace) throws {
         var generator = IndexingGenerator(17)
         for mode in ScatterMode.allCases {
-            for type in place.types + (place == .least ? [.int32] : [.int8, .uint64, .float16]) {
+            for type in place.types + [.float32, .int8, .uint64, .float16].filter(place.target.stores) {
                 let operands = try operands(test, type, .int64, mode, &generator)
-                var runner = LaunchRunner(place.target)
+                var runner = LaunchRunner(place)
                 let x = try runner.place(operands.x, padding: 4)
                 let plan = ScatterPlan(
                     mode, x, try runner.place(operands.indices), try runner.place(operands.updates), test.dimensions)
@@ -65,8 +65,8 @@ struct ScatterKernelTests {
         }
     }
 
-    @Test("Atomics give what the order gives", arguments: cases, InterpretedTarget.allCases)
-    func atomics(_ test: Case, _ place: InterpretedTarget) throws {
+    @Test("Atomics give what the order gives", arguments: cases, LaunchPlace.all)
+    func atomics(_ test: Case, _ place: LaunchPlace) throws {
         guard !test.dimensions.isEmpty else { return }
         var generator = IndexingGenerator(19)
         for mode in [ScatterMode.add, .maximum, .minimum] {
@@ -76,7 +76,7 @@ struct ScatterKernelTests {
                     continue
                 }
                 let operands = try operands(test, type, .int32, mode, &generator)
-                var runner = LaunchRunner(place.target)
+                var runner = LaunchRunner(place)
                 let x = try runner.place(operands.x, padding: 1)
                 let plan = ScatterPlan(
                     mode, x, try runner.place(operands.indices), try runner.place(operands.updates), test.dimensions)
@@ -86,13 +86,13 @@ struct ScatterKernelTests {
         }
     }
 
-    @Test("The last of several updates to a slice stays", arguments: cases, InterpretedTarget.allCases)
-    func winners(_ test: Case, _ place: InterpretedTarget) throws {
+    @Test("The last of several updates to a slice stays", arguments: cases, LaunchPlace.all)
+    func winners(_ test: Case, _ place: LaunchPlace) throws {
         guard !test.dimensions.isEmpty else { return }
         var generator = IndexingGenerator(23)
         for (type, indexType) in place.types.flatMap({ type in [ScalarType.int32, .int64].map { (type, $0) } }) {
             let operands = try operands(test, type, indexType, .set, &generator)
-            var runner = LaunchRunner(place.target)
+            var runner = LaunchRunner(place)
             let x = try runner.place(operands.x)
             let plan = ScatterPlan(
                 .set, x, try runner.place(operands.indices, padding: 3), try runner.place(operands.updates),

@@ -162,3 +162,38 @@ extension SpatialWindows {
         }
     }
 }
+
+extension ConvolutionPlan {
+    /// Constant weights, which lie in `storage` as `weights` says, in whole tiles of output channels.
+    func packed(_ weights: StridedView, _ storage: LiteralStorage, _ shape: Shape) -> LiteralStorage {
+        let size = weights.elementSize
+        let (perGroup, tiles) = outputs(weights, shape)
+        let row = tiles * shape.channels
+        let kernel = Array(weights.extents[2...])
+        let channels = weights.extents[1]
+        return LiteralStorage(count: groups * Strides.count(kernel) * channels * row * size) { target in
+            // What no channel fills stays zero.
+            for byte in target.indices { target[byte] = 0 }
+            var place = 0
+            for group in 0..<groups {
+                for tap in 0..<Strides.count(kernel) {
+                    var rest = tap
+                    var window = weights.offset + group * perGroup * weights.strides[0]
+                    for d in kernel.indices.reversed() {
+                        window += rest % kernel[d] * weights.strides[d + 2]
+                        rest /= kernel[d]
+                    }
+                    for channel in 0..<channels {
+                        for output in 0..<perGroup {
+                            let source = window + channel * weights.strides[1] + output * weights.strides[0]
+                            for byte in 0..<size {
+                                target[(place + output) * size + byte] = storage.bytes[source * size + byte]
+                            }
+                        }
+                        place += row
+                    }
+                }
+            }
+        }
+    }
+}
