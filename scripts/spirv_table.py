@@ -24,13 +24,24 @@ ShiftRightLogical ShiftRightArithmetic ShiftLeftLogical BitwiseOr BitwiseXor Bit
 AtomicExchange AtomicCompareExchange AtomicIAdd AtomicSMin AtomicUMin AtomicSMax AtomicUMax AtomicAnd AtomicOr AtomicXor
 AtomicFAddEXT Phi LoopMerge SelectionMerge Label Branch BranchConditional Return GroupNonUniformBroadcast
 GroupNonUniformShuffle GroupNonUniformShuffleXor GroupNonUniformIAdd GroupNonUniformFAdd GroupNonUniformSMin
-GroupNonUniformUMin GroupNonUniformFMin GroupNonUniformSMax GroupNonUniformUMax GroupNonUniformFMax""".split()
+GroupNonUniformUMin GroupNonUniformFMin GroupNonUniformSMax GroupNonUniformUMax GroupNonUniformFMax MatrixTimesScalar
+TypeCooperativeMatrixKHR CooperativeMatrixLoadKHR CooperativeMatrixStoreKHR CooperativeMatrixMulAddKHR""".split()
+
+# What the grammars of older packages lack: the registry's numbers, and the operands that define or type a result.
+LATER_OPCODES = {
+    "TypeCooperativeMatrixKHR": (4456, ["IdResult"]),
+    "CooperativeMatrixLoadKHR": (4457, ["IdResultType", "IdResult"]),
+    "CooperativeMatrixStoreKHR": (4458, []),
+    "CooperativeMatrixMulAddKHR": (4459, ["IdResultType", "IdResult"]),
+}
+LATER_CAPABILITIES = {"CooperativeMatrixKHR": 6022}
 
 ENUMERANTS = {
     "Capability": """Shader Float16 Float64 Int64 Int64Atomics Int16 Int8 GroupNonUniform GroupNonUniformArithmetic
         GroupNonUniformBallot GroupNonUniformShuffle StorageBuffer16BitAccess StorageBuffer8BitAccess
         StoragePushConstant16 StoragePushConstant8 PhysicalStorageBufferAddresses DenormPreserve
-        SignedZeroInfNanPreserve RoundingModeRTE AtomicFloat32AddEXT AtomicFloat64AddEXT""",
+        SignedZeroInfNanPreserve RoundingModeRTE AtomicFloat32AddEXT AtomicFloat64AddEXT VulkanMemoryModel
+        CooperativeMatrixKHR""",
     "Decoration": """SpecId Block ArrayStride BuiltIn Aliased NonWritable NonReadable Binding DescriptorSet Offset
         NoContraction""",
     "BuiltIn": """NumWorkgroups WorkgroupSize WorkgroupId LocalInvocationId GlobalInvocationId LocalInvocationIndex
@@ -68,6 +79,8 @@ def main():
         "",
     ]
     known = {i["opname"]: i for i in core["instructions"]}
+    for name, (number, kinds) in LATER_OPCODES.items():
+        known.setdefault("Op" + name, {"opcode": number, "operands": [{"kind": kind} for kind in kinds]})
     rows = [(name, known["Op" + name]) for name in OPCODES]
     enumeration(out, "Instructions of the SPIR-V core and of its extensions.", "Opcode", "UInt16",
                 [(name, row["opcode"]) for name, row in rows])
@@ -81,7 +94,7 @@ def main():
     out.append("}")
     for kind, names in ENUMERANTS.items():
         members = next(k for k in core["operand_kinds"] if k["kind"] == kind)["enumerants"]
-        values = {m["enumerant"]: m["value"] for m in members}
+        values = (LATER_CAPABILITIES if kind == "Capability" else {}) | {m["enumerant"]: m["value"] for m in members}
         out.append("")
         enumeration(out, f"SPIR-V's {kind}.", "SPIRV" + kind, "UInt32", [(n, values[n]) for n in names.split()])
         out.append("}")

@@ -125,6 +125,8 @@ public struct Kernel: Hashable, Sendable {
     public var tables: [ConstantTable] = []
     /// The types of the variables of an invocation. A variable is stored to before it is loaded.
     public var variables: [KernelType] = []
+    /// Matrices that a subgroup holds together, variables too.
+    public var matrices: [MatrixType] = []
     /// The types of the values.
     public var types: [KernelType] = []
     /// What every invocation does.

@@ -92,4 +92,6 @@ public indirect enum Statement: Hashable, Sendable {
     case loop(counter: ValueID, from: ValueID, to: ValueID, step: UInt32, [Statement])
     /// The block as long as the value, computed by the first block, is true.
     case whileLoop([Statement], condition: ValueID, [Statement])
+    /// A step on matrices that the subgroup holds together.
+    case matrix(MatrixStatement)
 }

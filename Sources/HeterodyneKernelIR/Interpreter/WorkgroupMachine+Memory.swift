@@ -60,10 +60,14 @@ extension WorkgroupMachine {
         let type = kernel.types[id.index]
         let bits = values[id.index][lane]
         let number = type.isSigned ? Int(Literal.signed(bits, type.bits)) : Int(exactly: bits) ?? .max
+        try check(number, below: count, of: name, lane)
+        return number
+    }
+
+    private func check(_ number: Int, below count: Int, of name: String, _ lane: Int) throws(KernelError) {
         guard number >= 0, number < count else {
             throw .undefinedBehaviour("\(name)[\(number)] with \(count) elements, group \(group), invocation \(lane)")
         }
-        return number
     }
 
     private func bytes(_ buffer: BufferDeclaration) -> Int { buffers[buffer.slot]?.count ?? 0 }
@@ -166,6 +170,39 @@ extension WorkgroupMachine {
             try shared[array].willWrite(index, lane, epoch, atomic: true)
             shared[array].words[index] = word
         case .table, .variable: throw .access("atomics work on buffers and workgroup memory only")
+        }
+    }
+
+    /// One component of an element whose index is computed by the interpreter.
+    func readElement(_ place: Place, _ index: Int, _ part: Int, _ lane: Int) throws(KernelError) -> UInt64 {
+        switch place {
+        case .buffer(let number, _):
+            let buffer = kernel.buffers[number]
+            try check(index, below: bytes(buffer) / buffer.element.byteCount, of: buffer.name, lane)
+            return read(buffer, index, part)
+        case .workgroup(let array, _):
+            let declaration = kernel.workgroupArrays[array]
+            try check(index, below: declaration.count, of: declaration.name, lane)
+            try shared[array].willRead(index, lane, epoch, atomic: false)
+            return shared[array].words[index * declaration.element.width + part]
+        case .table, .variable: throw .access("an element of a buffer or of workgroup memory was expected")
+        }
+    }
+
+    func writeElement(
+        _ place: Place, _ index: Int, _ part: Int, _ lane: Int, _ word: UInt64
+    ) throws(KernelError) {
+        switch place {
+        case .buffer(let number, _):
+            let buffer = kernel.buffers[number]
+            try check(index, below: bytes(buffer) / buffer.element.byteCount, of: buffer.name, lane)
+            write(buffer, index, part, word)
+        case .workgroup(let array, _):
+            let declaration = kernel.workgroupArrays[array]
+            try check(index, below: declaration.count, of: declaration.name, lane)
+            try shared[array].willWrite(index, lane, epoch, atomic: false)
+            shared[array].words[index * declaration.element.width + part] = word
+        case .table, .variable: throw .access("an element of a buffer or of workgroup memory was expected")
         }
     }
 }

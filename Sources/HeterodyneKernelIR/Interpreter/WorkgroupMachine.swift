@@ -14,6 +14,8 @@ final class WorkgroupMachine {
     var group = [0, 0, 0]
     var values: [[UInt64]]
     var variables: [[UInt64]]
+    /// For each matrix and subgroup: the elements, row after row; none before the first assignment.
+    var matrices: [[[UInt64]]]
     var shared: [SharedArray] = []
     /// The invocations that run now, ascending.
     var active: [Int]
@@ -36,12 +38,15 @@ final class WorkgroupMachine {
         self.lanes = lanes
         values = kernel.types.map { [UInt64](repeating: 0, count: lanes * $0.width) }
         variables = kernel.variables.map { [UInt64](repeating: 0, count: lanes * $0.width) }
+        let subgroups = (lanes + interpreter.subgroupSize - 1) / interpreter.subgroupSize
+        matrices = kernel.matrices.map { _ in [[UInt64]](repeating: [], count: subgroups) }
         active = Array(0..<lanes)
     }
 
     func run(_ group: [Int]) throws(KernelError) {
         self.group = group
         epoch = 0
+        for index in matrices.indices { for part in matrices[index].indices { matrices[index][part] = [] } }
         shared = kernel.workgroupArrays.map { SharedArray(name: $0.name, width: $0.element.width, count: $0.count) }
         active = Array(0..<lanes)
         try block(kernel.body)
@@ -69,6 +74,7 @@ final class WorkgroupMachine {
                 active = all.filter { test[$0] == 0 }
                 if !active.isEmpty { try block(otherwise) }
                 active = all
+            case .matrix(let step): try matrix(step)
             case .loop(let counter, let from, let to, let step, let body):
                 try loop(counter, from, to, UInt64(step), body)
             case .whileLoop(let before, let condition, let body):

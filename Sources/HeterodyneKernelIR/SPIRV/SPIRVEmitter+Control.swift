@@ -13,11 +13,14 @@ extension SPIRVEmitter {
             case .barrier(let memory):
                 // Scopes: 2 is the workgroup. Semantics: acquire and release of workgroup memory, or of buffers too.
                 let scope = constant(2, .u32)
-                let semantics = constant(memory == .workgroup ? 0x108 : 0x148, .u32)
+                // The Vulkan memory model makes writes available and visible on demand.
+                let visibility: UInt64 = usesVulkanMemoryModel ? 0x6000 : 0
+                let semantics = constant((memory == .workgroup ? 0x108 : 0x148) | visibility, .u32)
                 emit(.controlBarrier, [scope, scope, semantics])
             case .conditional(let condition, let then, let otherwise): try conditional(condition, then, otherwise)
             case .loop(let counter, let from, let to, let step, let body): try loop(counter, from, to, step, body)
             case .whileLoop(let before, let condition, let body): try whileLoop(before, condition, body)
+            case .matrix(let step): matrix(step)
             }
         }
     }
@@ -111,10 +114,13 @@ extension SPIRVEmitter {
             let type = pointer(isAddress ? .physicalStorageBuffer : .storageBuffer, typeID(element))
             let zero = constant(0, .u32)
             let id = emit(.accessChain, type, [bufferBases[buffer], zero, values[index.index]])
-            return (id, isAddress ? [2, UInt32(element.byteCount)] : [])
+            // 2: aligned; 0x20: others may look at it.
+            let flags: UInt32 = (isAddress ? 2 : 0) | (usesVulkanMemoryModel ? 0x20 : 0)
+            return (id, flags == 0 ? [] : [flags] + (isAddress ? [UInt32(element.byteCount)] : []))
         case .workgroup(let array, let index):
             let type = pointer(.workgroup, typeID(kernel.workgroupArrays[array].element))
-            return (emit(.accessChain, type, [workgroupArrays[array], values[index.index]]), [])
+            let id = emit(.accessChain, type, [workgroupArrays[array], values[index.index]])
+            return (id, usesVulkanMemoryModel ? [0x20] : [])
         case .table(let table, let index):
             let type = pointer(.private, typeID(kernel.tables[table].element))
             return (emit(.accessChain, type, [tables[table], values[index.index]]), [])

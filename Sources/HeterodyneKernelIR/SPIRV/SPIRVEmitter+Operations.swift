@@ -218,10 +218,11 @@ extension SPIRVEmitter {
         return pointer(to: place).id
     }
 
-    /// Buffers are shared by the device (1), workgroup memory by the workgroup (2).
+    /// Buffers are shared by the device (1; the Vulkan memory model has the queue family, 5), workgroup memory by the
+    /// workgroup (2).
     private mutating func atomicScope(_ place: Place) -> UInt32 {
         if case .workgroup = place { return constant(2, .u32) }
-        return constant(1, .u32)
+        return constant(usesVulkanMemoryModel ? 5 : 1, .u32)
     }
 
     private mutating func bitcast(

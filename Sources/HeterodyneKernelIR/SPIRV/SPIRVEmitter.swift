@@ -33,6 +33,7 @@ struct SPIRVEmitter {
     var workgroupArrays: [UInt32] = []
     var tables: [UInt32] = []
     var variables: [UInt32] = []
+    var matrices: [UInt32] = []
     /// The block that `code` ends in.
     var currentLabel: UInt32 = 0
 
@@ -100,12 +101,17 @@ struct SPIRVEmitter {
         let signature = type(.typeFunction, [void])
         try declareSpecializations()
         try declareMemory()
+        declareMatrices()
         startBlock(label)
         loadAddresses()
         try block(kernel.body)
         emit(.return, [])
         emit(.functionEnd, [])
 
+        if usesVulkanMemoryModel {
+            require(.vulkanMemoryModel)
+            if options.version < .v15 { extensions.insert("SPV_KHR_vulkan_memory_model") }
+        }
         let modes = try executionModes(entry)
         if options.version < .v14,
             capabilities.contains(.roundingModeRTE) || capabilities.contains(.denormPreserve)
@@ -127,8 +133,8 @@ struct SPIRVEmitter {
         if let set = extendedInstructions {
             Self.append(.extInstImport, [set] + Self.string("GLSL.std.450"), to: &words)
         }
-        // Logical or 64-bit physical storage buffer addressing; the GLSL450 memory model.
-        Self.append(.memoryModel, [options.memory == .addresses ? 5348 : 0, 1], to: &words)
+        // Logical or 64-bit physical storage buffer addressing; the memory model of GLSL450 (1) or Vulkan (3).
+        Self.append(.memoryModel, [options.memory == .addresses ? 5348 : 0, usesVulkanMemoryModel ? 3 : 1], to: &words)
         // 5: compute
         Self.append(.entryPoint, [5, entry] + Self.string(kernel.name) + interface, to: &words)
         words += modes + debugNames + decorations + globals

@@ -83,6 +83,8 @@ extension SPIRVModule {
             return words.prefix(1).map { enumerant(SPIRVStorageClass.self, $0) } + ids(words.dropFirst())
         case .typeVector, .load, .compositeExtract, .selectionMerge: return mixed(1)
         case .store, .loopMerge: return mixed(2)
+        case .cooperativeMatrixLoadKHR, .cooperativeMatrixMulAddKHR: return mixed(3)
+        case .cooperativeMatrixStoreKHR: return mixed(4)
         case .function: return numbers(words.prefix(1)) + ids(words.dropFirst())
         case .extInst:
             let instruction = words.dropFirst().prefix(1).map { enumerant(GLSLInstruction.self, $0) }

@@ -35,6 +35,7 @@ private struct KernelPrinter {
         for array in kernel.workgroupArrays { text += "    shared \(array.name): \(array.element)[\(array.count)]\n" }
         for table in kernel.tables { text += "    table \(table.name): \(table.element)[\(table.values.count)]\n" }
         for (index, type) in kernel.variables.enumerated() { text += "    var v\(index): \(type)\n" }
+        for (index, type) in kernel.matrices.enumerated() { text += "    matrix m\(index): \(type)\n" }
         block(kernel.body, 1)
         return text + "}"
     }
@@ -79,6 +80,20 @@ private struct KernelPrinter {
         }
     }
 
+    func matrix(_ step: MatrixStatement) -> String {
+        switch step {
+        case .fill(let m, let value): "m\(m) = \(value)"
+        case .load(let m, let place, let stride, let layout):
+            "m\(m) = load \(self.place(place)) stride \(stride) \(layout.rawValue)"
+        case .store(let m, let place, let stride, let layout):
+            "store \(self.place(place)) stride \(stride) \(layout.rawValue), m\(m)"
+        case .multiplyAdd(let m, let a, let b, let c): "m\(m) = m\(a) m\(b) + m\(c)"
+        case .add(let m, let x, let y): "m\(m) = m\(x) + m\(y)"
+        case .scale(let m, let x, let factor): "m\(m) = m\(x) \(factor)"
+        case .convert(let m, let x): "m\(m) = convert m\(x)"
+        }
+    }
+
     mutating func line(_ depth: Int, _ content: String) {
         text += String(repeating: "    ", count: depth) + content + "\n"
     }
@@ -92,6 +107,7 @@ private struct KernelPrinter {
                 line(depth, "\(id): \(type) = \(self.operation(operation, type))\(mark)")
             case .store(let target, let value): line(depth, "store \(place(target)), \(value)")
             case .barrier(let memory): line(depth, "barrier \(memory.rawValue)")
+            case .matrix(let step): line(depth, matrix(step))
             case .conditional(let condition, let then, let otherwise):
                 line(depth, "if \(condition) {")
                 block(then, depth + 1)

@@ -76,6 +76,10 @@ struct Uniformity {
                 if reports, !together {
                     throw .divergentBarrier("a barrier where not all invocations are sure to arrive")
                 }
+            case .matrix:
+                if reports, !together {
+                    throw .divergentBarrier("a matrix operation where not all invocations are sure to arrive")
+                }
             case .conditional(let condition, let then, let otherwise):
                 let inside = together && uniform[condition.index]
                 try block(then, inside)

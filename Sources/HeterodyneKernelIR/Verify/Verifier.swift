@@ -86,6 +86,7 @@ private struct Verifier {
         for (index, type) in kernel.variables.enumerated() where !type.isValid {
             throw .invalidType("variable v\(index) of \(type)")
         }
+        for matrix in kernel.matrices { try rules.check(matrix) }
     }
 
     func isName(_ name: String) -> Bool {
@@ -161,6 +162,9 @@ private struct Verifier {
                 try condition(test, "while")
                 try block(body)
                 visible = outside
+            case .matrix(let step):
+                for operand in step.operands { try use(operand, "a matrix operation") }
+                try rules.check(step)
             }
         }
     }

@@ -122,6 +122,11 @@ enum Opcode: UInt16, CaseIterable, Sendable {
     case groupNonUniformSMax = 356
     case groupNonUniformUMax = 357
     case groupNonUniformFMax = 358
+    case matrixTimesScalar = 143
+    case typeCooperativeMatrixKHR = 4456
+    case cooperativeMatrixLoadKHR = 4457
+    case cooperativeMatrixStoreKHR = 4458
+    case cooperativeMatrixMulAddKHR = 4459
 
     /// Whether a result type follows the opcode.
     var hasType: Bool {
@@ -154,7 +159,9 @@ enum Opcode: UInt16, CaseIterable, Sendable {
             .label,
             .branch,
             .branchConditional,
-            .return:
+            .return,
+            .typeCooperativeMatrixKHR,
+            .cooperativeMatrixStoreKHR:
             false
         default: true
         }
@@ -179,7 +186,8 @@ enum Opcode: UInt16, CaseIterable, Sendable {
             .selectionMerge,
             .branch,
             .branchConditional,
-            .return:
+            .return,
+            .cooperativeMatrixStoreKHR:
             false
         default: true
         }
@@ -209,6 +217,8 @@ enum SPIRVCapability: UInt32, CaseIterable, Sendable {
     case roundingModeRTE = 4467
     case atomicFloat32AddEXT = 6033
     case atomicFloat64AddEXT = 6034
+    case vulkanMemoryModel = 5345
+    case cooperativeMatrixKHR = 6022
 }
 
 /// SPIR-V's Decoration.
