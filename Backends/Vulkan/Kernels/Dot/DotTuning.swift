@@ -1,0 +1,262 @@
+// Heterodyne: tile sizes of products: what suits a device and a problem.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneGraph
+import HeterodyneKernelIR
+
+/// The tile sizes of a product.
+enum DotTuning: Hashable, Sendable {
+    /// See `RegisterTileDot`.
+    case registers(rows: Int, columns: Int, unroll: Int, columnLanes: Int, depthLanes: Int, sharesLeft: Bool)
+    /// See `WorkgroupTileDot`.
+    case workgroup(rows: Int, columns: Int, rowLanes: Int, columnLanes: Int, depth: Int)
+
+    /// Rows and columns of a workgroup's tile.
+    var tile: (rows: Int, columns: Int) {
+        switch self {
+        case .registers(let rows, let columns, _, let columnLanes, _, _): (rows, columns * columnLanes)
+        case .workgroup(let rows, let columns, let rowLanes, let columnLanes, _):
+            (rows * rowLanes, columns * columnLanes)
+        }
+    }
+
+    /// Invocations of a workgroup, along x and y.
+    var workgroup: (x: Int, y: Int) {
+        switch self {
+        case .registers(_, _, _, let columnLanes, let depthLanes, _): (columnLanes, depthLanes)
+        case .workgroup(_, _, let rowLanes, let columnLanes, _): (columnLanes, rowLanes)
+        }
+    }
+
+    /// What the depth is cut into: parts of a split are multiples of it.
+    var depthStep: Int {
+        switch self {
+        case .registers(_, _, let unroll, _, let depthLanes, _): max(4, unroll * depthLanes)
+        case .workgroup(_, _, _, _, let depth): depth
+        }
+    }
+
+    /// Whether a device can run it on sums of `type`.
+    func fits(_ target: KernelTarget, _ type: KernelType) -> Bool {
+        let bytes: Int
+        switch self {
+        case .registers(let rows, let columns, let unroll, let columnLanes, let depthLanes, let sharesLeft):
+            guard rows > 0, columns > 0, unroll > 0, depthLanes > 0, depthLanes & (depthLanes - 1) == 0 else {
+                return false
+            }
+            if sharesLeft, depthLanes > 1 || columnLanes != target.subgroupSize || !target.sharesRegisters {
+                return false
+            }
+            bytes = depthLanes == 1 ? 0 : rows * columns * columnLanes * (depthLanes / 2) * type.bits / 8
+        case .workgroup(let rows, let columns, let rowLanes, let columnLanes, let depth):
+            guard rows > 0, columns > 0, depth > 0, depth % 4 == 0, rows * rowLanes % 4 == 0,
+                columns * columnLanes % 4 == 0
+            else { return false }
+            bytes = depth * (rows * rowLanes + columns * columnLanes + 2) * type.bits / 8
+        }
+        let (x, y) = workgroup
+        return x > 0 && y > 0 && x * y <= target.maximumWorkgroupInvocations
+            && x <= target.maximumWorkgroupExtents[0] && y <= target.maximumWorkgroupExtents[1]
+            && bytes <= target.workgroupMemoryByteCount
+    }
+
+    /// The parameters for a problem that are likely to be the fastest first; never empty, and all fit the device.
+    static func candidates(_ problem: DotProblem, _ target: KernelTarget) -> [DotTuning] {
+        let type = problem.dot.types.sum
+        let list = target.tileMemory == .registers ? software(problem, target) : hardware(problem, target)
+        let fallback = DotTuning.registers(
+            rows: 1, columns: 1, unroll: 1, columnLanes: target.linearWorkgroup, depthLanes: 1, sharesLeft: false)
+        return list.filter { $0.fits(target, type) } + [fallback]
+    }
+
+    /// The least power of two that is not below `value`, at most `limit`.
+    private static func roundedUp(_ value: Int, limit: Int) -> Int {
+        var result = 1
+        while result < value, result < limit { result *= 2 }
+        return result
+    }
+
+    // MARK: - Software
+
+    /// Tiles for devices whose workgroup memory is ordinary memory. There an element that is loaded costs as much as
+    /// ten multiplications, so tiles are large, and the left factor is shared by the lanes of a vector unit.
+    private static func software(_ problem: DotProblem, _ target: KernelTarget) -> [DotTuning] {
+        let numbers = problem.numbers
+        let lanes = max(1, min(target.subgroupSize, target.maximumWorkgroupInvocations))
+        let shares = target.sharesRegisters && lanes > 1 && lanes <= 16
+        if numbers.columns <= lanes / 2, numbers.depth >= 4 * lanes {
+            // Few columns: the lanes share the depth instead.
+            let rows = roundedUp(numbers.rows, limit: 8)
+            let columns = roundedUp(numbers.columns, limit: 4)
+            let depthLanes = roundedUp(lanes, limit: 64)
+            return [
+                .registers(
+                    rows: rows, columns: columns, unroll: 4, columnLanes: 1, depthLanes: depthLanes, sharesLeft: false)
+            ]
+        }
+        // Long code costs the driver's compiler up to a third of a second, which small products never earn back.
+        let isSmall = problem.products < Double(1 << 20)
+        let isWide = problem.dot.types.sum.bits == 64
+        let rows = roundedUp(numbers.rows, limit: isSmall ? 4 : isWide ? 8 : 16)
+        let columns = numbers.columns <= 4 * lanes || isSmall ? 4 : 8
+        func tile(_ rows: Int, _ columns: Int, _ shares: Bool) -> DotTuning {
+            .registers(
+                rows: rows, columns: columns, unroll: 4, columnLanes: lanes, depthLanes: 1, sharesLeft: shares)
+        }
+        var list = [tile(rows, columns, shares && rows > 1)]
+        if !isSmall {
+            for (r, c) in [(16, 8), (16, 4), (8, 8), (32, 8), (8, 16), (32, 4)] where r <= 2 * numbers.rows {
+                for share in [shares, false] { list.append(tile(r, c, share)) }
+            }
+        }
+        return unique(list)
+    }
+
+    // MARK: - Hardware
+
+    /// Tiles for GPUs.
+    private static func hardware(_ problem: DotProblem, _ target: KernelTarget) -> [DotTuning] {
+        let numbers = problem.numbers
+        let isLong = problem.dot.types.sum.bits == 64
+        if numbers.rows <= 8 || numbers.columns <= 8 { return skinny(problem, target) }
+        let large = DotTuning.workgroup(
+            rows: isLong ? 4 : 8, columns: isLong ? 4 : 8, rowLanes: 16, columnLanes: 16, depth: 16)
+        let medium = DotTuning.workgroup(rows: 4, columns: 4, rowLanes: 16, columnLanes: 16, depth: 16)
+        let flat = DotTuning.workgroup(rows: 4, columns: 4, rowLanes: 8, columnLanes: 16, depth: 16)
+        let small = DotTuning.workgroup(rows: 4, columns: 4, rowLanes: 8, columnLanes: 8, depth: 16)
+        let least = DotTuning.workgroup(rows: 2, columns: 2, rowLanes: 8, columnLanes: 8, depth: 8)
+        // A tile that leaves most of the device idle, or most of itself, is too large.
+        func tiles(_ tuning: DotTuning) -> Int {
+            let (x, y, z) = numbers.tiles(tileRows: tuning.tile.rows, tileColumns: tuning.tile.columns)
+            return x * y * z
+        }
+        var list: [DotTuning] = []
+        if tiles(large) >= 128 { list.append(large) }
+        if tiles(medium) >= 64 { list.append(medium) }
+        if tiles(small) >= 16 { list.append(small) }
+        return unique(list + [least, small, medium, flat, large])
+    }
+
+    /// Tiles for vectors and for matrices of a few rows or columns.
+    private static func skinny(_ problem: DotProblem, _ target: KernelTarget) -> [DotTuning] {
+        let numbers = problem.numbers
+        let rows = roundedUp(numbers.rows, limit: 8)
+        let subgroup = roundedUp(max(8, target.subgroupSize), limit: 64)
+        if numbers.right.depthStride == 1 || numbers.columns <= 8 {
+            // Neighbours along the depth: the lanes take it together, a few columns for each row of lanes.
+            let columns = roundedUp(numbers.columns, limit: 4)
+            return [64, 32, 16, 8].map {
+                .registers(
+                    rows: rows, columns: columns, unroll: 4, columnLanes: 1, depthLanes: $0, sharesLeft: false)
+            }
+        }
+        let columns = numbers.columns % 4 == 0 ? 4 : 1
+        return [8, 4, 2, 1].map {
+            .registers(
+                rows: rows, columns: columns, unroll: 4, columnLanes: subgroup, depthLanes: $0, sharesLeft: false)
+        }
+    }
+
+    private static func unique(_ list: [DotTuning]) -> [DotTuning] {
+        var seen = Set<DotTuning>()
+        return list.filter { seen.insert($0).inserted }
+    }
+}
+
+extension KernelTarget {
+    /// Whether the lanes of a subgroup can hand each other values, and a workgroup of `subgroupSize` is one subgroup.
+    var sharesRegisters: Bool { features.isSuperset(of: [.subgroupArithmetic, .fullSubgroups]) }
+}
+
+/// How a problem is run: its class for the chosen tiles, and one kernel or two.
+struct DotSchedule: Hashable, Sendable {
+    var problem: DotProblem
+    var tuning: DotTuning
+
+    /// The schedule with the first of the candidates.
+    init(_ problem: DotProblem, _ target: KernelTarget) {
+        let oriented = Self.oriented(problem)
+        self.init(oriented: oriented, DotTuning.candidates(oriented, target)[0], target)
+    }
+
+    /// A problem of few columns has its few rows there: lanes go along the columns.
+    static func oriented(_ problem: DotProblem) -> DotProblem {
+        let numbers = problem.numbers
+        return numbers.columns < 8 && numbers.rows > numbers.columns ? problem.swapped : problem
+    }
+
+    /// The schedule with given tiles.
+    init(oriented problem: DotProblem, _ tuning: DotTuning, _ target: KernelTarget) {
+        self.problem = problem
+        self.tuning = tuning
+        let (x, y, z) = problem.numbers.tiles(tileRows: tuning.tile.rows, tileColumns: tuning.tile.columns)
+        // A deep product of few tiles is split until the device has enough to do.
+        let (wanted, least) = target.tileMemory == .registers ? (4, 8192) : (128, 512)
+        let depth = problem.numbers.depth
+        if x * y * z * 2 <= wanted, depth >= 2 * least {
+            let parts = min(wanted / (x * y * z), depth / least)
+            let step = tuning.depthStep
+            let size = ((depth + parts - 1) / parts + step - 1) / step * step
+            self.problem.numbers.splitDepth = size
+            self.problem.numbers.splits = (depth + size - 1) / size
+            self.problem.dot.hasSplits = self.problem.numbers.splits > 1
+            if !self.problem.dot.hasSplits { self.problem.numbers.splitDepth = depth }
+        }
+        var isWorkgroup = false
+        if case .workgroup = tuning { isWorkgroup = true }
+        let vectors: Bool =
+            switch tuning {
+            case .registers(_, let columns, _, _, _, _): columns % 4 == 0
+            case .workgroup: false
+            }
+        self.problem.classify(vectorColumns: vectors || isWorkgroup, wholeDepth: isWorkgroup)
+        switch tuning {
+        case .workgroup: self.problem.dot.hasVectorColumns = false
+        case .registers(let rows, _, let unroll, _, _, _):
+            // Vectors must not be longer than the tile.
+            if rows % 4 != 0, self.problem.dot.left.order == .alongEdge { self.problem.dot.left.width = 1 }
+            if unroll % 4 != 0 {
+                if self.problem.dot.left.order == .alongDepth { self.problem.dot.left.width = 1 }
+                if self.problem.dot.right.order == .alongDepth { self.problem.dot.right.width = 1 }
+            }
+        }
+        let counts = target.maximumWorkgroupCounts
+        let depthParts = z * self.problem.numbers.splits
+        self.problem.dot.isLinear = x > counts[0] || y > counts[1] || depthParts > counts[2]
+    }
+
+    /// The grid of the product.
+    var grid: Grid {
+        problem.numbers.grid(
+            tileRows: tuning.tile.rows, tileColumns: tuning.tile.columns, isLinear: problem.dot.isLinear)
+    }
+
+    /// The kernel of the product.
+    var recipe: any KernelRecipe {
+        var dot = problem.dot
+        if dot.hasSplits {
+            // The epilogue and the conversion belong to the sum of the parts.
+            dot.epilogue = nil
+            dot.types.result = dot.types.accumulation
+        }
+        switch tuning {
+        case .registers(let rows, let columns, let unroll, let columnLanes, let depthLanes, let sharesLeft):
+            return RegisterTileDot(
+                dot: dot, rows: rows, columns: columns, unroll: unroll, columnLanes: columnLanes,
+                depthLanes: depthLanes, sharesLeft: sharesLeft)
+        case .workgroup(let rows, let columns, let rowLanes, let columnLanes, let depth):
+            return WorkgroupTileDot(
+                dot: dot, rows: rows, columns: columns, rowLanes: rowLanes, columnLanes: columnLanes, depth: depth)
+        }
+    }
+
+    /// The kernel that adds the parts of a split product.
+    func sum(for target: KernelTarget) -> SplitSum? {
+        guard problem.dot.hasSplits else { return nil }
+        var dot = problem.dot
+        dot.hasSplits = false
+        // Transposed parts were stored one by one.
+        if dot.transposesResult { dot.hasVectorColumns = false }
+        return SplitSum(dot: dot, workgroup: target.linearWorkgroup)
+    }
+}
