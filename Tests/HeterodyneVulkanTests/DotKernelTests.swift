@@ -43,9 +43,9 @@ struct DotKernelTests {
         let problem = try product.problem()
         let schedule = DotSchedule(oriented: swap ? problem.swapped : problem, tuning, target)
         let type = product.types.result
-        let result = try DotInterpreter.run(
-            schedule, target, left: product.left, right: product.right, resultTypes: [type])
-        product.expectEqual(DotInterpreter.numbers(result[0], type), "\(tuning), \(schedule.problem.dot)")
+        let result = try DotRunner.interpreter(target).run(
+            schedule, left: product.left, right: product.right, resultTypes: [type])
+        product.expectEqual(DotRunner.numbers(result[0], type), "\(tuning), \(schedule.problem.dot)")
     }
 
     @Test("Every layout, tiles that do not fit", arguments: TestLayout.allCases, TestLayout.allCases)
@@ -72,10 +72,10 @@ struct DotKernelTests {
                 right: TestLayout.edgeInner.tensor(1, columns, depth, .float32, seed: 4), types: Self.float)
             for target in [KernelTarget.software, .gpu, .least] {
                 let schedule = DotSchedule(try product.problem(), target)
-                let result = try DotInterpreter.run(
-                    schedule, target, left: product.left, right: product.right, resultTypes: [.float32])
+                let result = try DotRunner.interpreter(target).run(
+                    schedule, left: product.left, right: product.right, resultTypes: [.float32])
                 product.expectEqual(
-                    DotInterpreter.numbers(result[0], .float32), "\(rows)x\(columns)x\(depth) \(schedule.tuning)")
+                    DotRunner.numbers(result[0], .float32), "\(rows)x\(columns)x\(depth) \(schedule.tuning)")
             }
         }
     }
@@ -115,13 +115,13 @@ struct DotKernelTests {
                 left: TestLayout.depthInner.tensor(1, 3, 9, .int8, seed: 7),
                 right: TestLayout.depthInner.tensor(1, 5, 9, .int8, seed: 8), types: types)
             let schedule = DotSchedule(try product.problem(), .software)
-            let bytes = try DotInterpreter.run(
-                schedule, .software, left: product.left, right: product.right, resultTypes: [result])
+            let bytes = try DotRunner.interpreter(.software).run(
+                schedule, left: product.left, right: product.right, resultTypes: [result])
             func wrapped(_ sum: Double, _ type: ScalarType) -> Double {
                 let shift = Int64(64 - type.bitWidth)
                 return Double((Int64(sum) << shift) >> shift)
             }
-            product.expectEqual(DotInterpreter.numbers(bytes[0], result), "\(types)") { sum, _ in
+            product.expectEqual(DotRunner.numbers(bytes[0], result), "\(types)") { sum, _ in
                 wrapped(wrapped(sum, accumulation), result)
             }
         }
@@ -137,9 +137,9 @@ struct DotKernelTests {
                 types: Self.float)
             let schedule = DotSchedule(try product.problem(), target)
             #expect(schedule.problem.numbers.splits > 1)
-            let result = try DotInterpreter.run(
-                schedule, target, left: product.left, right: product.right, resultTypes: [.float32])
-            product.expectEqual(DotInterpreter.numbers(result[0], .float32), "\(size) \(schedule.tuning)")
+            let result = try DotRunner.interpreter(target).run(
+                schedule, left: product.left, right: product.right, resultTypes: [.float32])
+            product.expectEqual(DotRunner.numbers(result[0], .float32), "\(size) \(schedule.tuning)")
         }
     }
 
@@ -164,15 +164,17 @@ struct DotKernelTests {
             var problem = try product.problem()
             problem.dot.isWide = true
             let schedule = DotSchedule(oriented: problem, tuning, .software)
-            let result = try DotInterpreter.run(
-                schedule, .software, left: product.left, right: product.right, resultTypes: [.float32])
-            product.expectEqual(DotInterpreter.numbers(result[0], .float32), "\(tuning)")
+            let result = try DotRunner.interpreter(.software).run(
+                schedule, left: product.left, right: product.right, resultTypes: [.float32])
+            product.expectEqual(DotRunner.numbers(result[0], .float32), "\(tuning)")
         }
     }
 
     @Test("All candidates fit their device and give the same sums", arguments: [KernelTarget.software, .gpu, .least])
     func candidates(target: KernelTarget) throws {
-        for size in [DotSize(1, 1, 40), DotSize(5, 3, 64), DotSize(40, 48, 20), DotSize(1, 256, 36), DotSize(200, 200, 28)] {
+        for size in [
+            DotSize(1, 1, 40), DotSize(5, 3, 64), DotSize(40, 48, 20), DotSize(1, 256, 36), DotSize(200, 200, 28),
+        ] {
             let product = TestProduct(
                 left: TestLayout.depthInner.tensor(1, size.rows, size.depth, .float32, seed: 13),
                 right: TestLayout.edgeInner.tensor(1, size.columns, size.depth, .float32, seed: 14), types: Self.float)

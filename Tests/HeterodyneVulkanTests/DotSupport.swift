@@ -210,46 +210,59 @@ struct TestProduct {
     }
 }
 
-/// Runs schedules in the interpreter.
-enum DotInterpreter {
+/// Runs schedules in the interpreter or on a device.
+struct DotRunner {
+    let target: KernelTarget
+    /// Runs a kernel; gives the content of its buffers afterwards.
+    let launch: (any KernelRecipe, [[UInt8]], [PushValue], Grid) throws -> [[UInt8]]
+
+    /// In the interpreter.
+    static func interpreter(_ target: KernelTarget) -> DotRunner {
+        DotRunner(target: target) { recipe, buffers, constants, grid in
+            let kernel = try recipe.build(for: target)
+            var slots = Dictionary(uniqueKeysWithValues: buffers.enumerated().map { ($0, $1) })
+            let interpreter = KernelInterpreter(subgroupSize: target.subgroupSize, budget: 1 << 30)
+            try interpreter.run(
+                kernel, groups: [grid.x, grid.y, grid.z], buffers: &slots, pushConstants: constants.map(\.bits))
+            return buffers.indices.map { slots[$0] ?? [] }
+        }
+    }
+
+    /// On a device.
+    static func device(_ runner: DeviceRunner, memory: SPIRVOptions.Memory = .descriptors) -> DotRunner {
+        DotRunner(target: runner.target) { recipe, buffers, constants, grid in
+            func open(_ recipe: some KernelRecipe) throws -> [[UInt8]] {
+                try runner.run(recipe, buffers: buffers, constants: constants, grid: grid, memory: memory)
+            }
+            return try open(recipe)
+        }
+    }
+
     /// The results of a schedule as bytes; `resultTypes` in the order of the outputs.
-    static func run(
-        _ schedule: DotSchedule, _ target: KernelTarget, left: TestTensor, right: TestTensor,
-        operands: [TestTensor] = [], resultTypes: [ScalarType]
+    func run(
+        _ schedule: DotSchedule, left: TestTensor, right: TestTensor, operands: [TestTensor] = [],
+        resultTypes: [ScalarType]
     ) throws -> [[UInt8]] {
         let numbers = schedule.problem.numbers
         let dot = schedule.problem.dot
         let count = numbers.rows * numbers.columns * numbers.batchCount
-        let interpreter = KernelInterpreter(subgroupSize: target.subgroupSize, budget: 1 << 30)
-        let isSwapped = dot.transposesResult
-        let factors = (isSwapped ? [right, left] : [left, right]).map(\.boundBytes)
+        let factors = (dot.transposesResult ? [right, left] : [left, right]).map(\.boundBytes)
         func bytes(_ type: ScalarType, _ parts: Int = 1) -> [UInt8] {
             [UInt8](repeating: 0xa5, count: count * parts * max(1, type.bitWidth / 8))
         }
-        func bits(_ values: [PushValue]) -> [UInt64] { values.map(\.bits) }
+        let others = operands.map(\.boundBytes)
         let results = resultTypes.map { bytes($0) }
-        let grid = schedule.grid
-        let kernel = try schedule.recipe.build(for: target)
-        var buffers: [Int: [UInt8]] = [0: factors[0], 1: factors[1]]
-        if let sum = schedule.sum(for: target) {
-            buffers[2] = bytes(dot.types.sum.scalar, numbers.splits)
-            try interpreter.run(
-                kernel, groups: [grid.x, grid.y, grid.z], buffers: &buffers,
-                pushConstants: bits(numbers.constants(isWide: dot.isWide)))
-            var last: [Int: [UInt8]] = [0: buffers[2] ?? []]
-            for (index, operand) in operands.enumerated() { last[1 + index] = operand.boundBytes }
-            for (index, result) in results.enumerated() { last[1 + operands.count + index] = result }
-            let groups = (sum.invocations(numbers) + sum.workgroup - 1) / sum.workgroup
-            try interpreter.run(
-                try sum.build(for: target), groups: [groups], buffers: &last, pushConstants: bits(sum.constants(numbers)))
-            return results.indices.map { last[1 + operands.count + $0] ?? [] }
+        let constants = numbers.constants(isWide: dot.isWide)
+        guard let sum = schedule.sum(for: target) else {
+            let after = try launch(schedule.recipe, factors + others + results, constants, schedule.grid)
+            return Array(after.suffix(results.count))
         }
-        for (index, operand) in operands.enumerated() { buffers[2 + index] = operand.boundBytes }
-        for (index, result) in results.enumerated() { buffers[2 + operands.count + index] = result }
-        try interpreter.run(
-            kernel, groups: [grid.x, grid.y, grid.z], buffers: &buffers,
-            pushConstants: bits(numbers.constants(isWide: dot.isWide)))
-        return results.indices.map { buffers[2 + operands.count + $0] ?? [] }
+        let parts = bytes(dot.types.sum.scalar, numbers.splits)
+        let between = try launch(schedule.recipe, factors + [parts], constants, schedule.grid)
+        let groups = (sum.invocations(numbers) + sum.workgroup - 1) / sum.workgroup
+        let after = try launch(
+            sum, [between[2]] + others + results, sum.constants(numbers), .linear(workgroups: groups))
+        return Array(after.suffix(results.count))
     }
 
     static func numbers(_ bytes: [UInt8], _ type: ScalarType) -> [Double] {

@@ -145,8 +145,9 @@ struct DotProblem: Hashable, Sendable {
             func suits(_ stride: Int) -> Bool { isAligned && stride >= 0 && stride % 4 == 0 }
             if operand.depthStride == 1 {
                 let isVector =
-                    suits(operand.edgeStride) && numbers.splitDepth % 4 == 0 || numbers.splits == 1
-                    && suits(operand.edgeStride)
+                    suits(operand.edgeStride) && numbers.splitDepth % 4 == 0
+                    || numbers.splits == 1
+                        && suits(operand.edgeStride)
                 let fits = isVector && numbers.depth >= 4 && (!wholeDepth || dot.hasVectorDepth)
                 return DotOperandClass(order: .alongDepth, width: fits ? 4 : 1)
             }

@@ -244,7 +244,9 @@ private struct Body {
                     let (step, part) = (number / group, number % group)
                     // With vectors the number of rows is a multiple of the width, so the last vector ends at the last
                     // row.
-                    let row = width == 1 ? (frame.row + part).minimum(lastRow)
+                    let row =
+                        width == 1
+                        ? (frame.row + part).minimum(lastRow)
                         : ((frame.row >> 2) + part).minimum(lastRow >> 2)
                     let base = width == 1 ? frame.left.base : frame.left.base >> 2
                     let stride = width == 1 ? depth : depth >> 2

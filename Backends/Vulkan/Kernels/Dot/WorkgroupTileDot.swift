@@ -44,7 +44,8 @@ struct WorkgroupTileDot: KernelRecipe {
         let frame = DotFrame(k, dot, tileRows: tileRows, tileColumns: tileColumns)
         let output = DotStore(frame.place, code)
         let (a, b) = (
-            Slice(k, code, frame, left, edge: tileRows, recipe: self), Slice(k, code, frame, right, edge: tileColumns, recipe: self)
+            Slice(k, code, frame, left, edge: tileRows, recipe: self),
+            Slice(k, code, frame, right, edge: tileColumns, recipe: self)
         )
         let (x, y) = (k.localID(.x), k.localID(.y))
         let zero = k.constant(bits: 0, type)
