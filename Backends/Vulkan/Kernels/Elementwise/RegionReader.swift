@@ -17,6 +17,8 @@ struct RegionReader {
     let arguments: [StridedView?]
     /// The value that the kernel itself computes.
     let produced: Value?
+    /// Where that value lies if it was computed before; nil where it is in registers.
+    var producedView: StridedView?
     let extents: [Int]
     var plan = RegionPlan()
     /// The operands of the plan, placed in the iteration space.
@@ -52,7 +54,10 @@ struct RegionReader {
         guard let body else { return nil }
         let node = body.node(of: value)
         // The kernel's own value stands at its point of the iteration space, so it may not be moved.
-        if let produced, value == produced { return axes == Array(0..<extents.count) ? .produced : nil }
+        if let produced, value == produced {
+            if let producedView { return operand(placed(producedView, axes)) }
+            return axes == Array(0..<extents.count) ? .produced : nil
+        }
         switch node.operation {
         case .parameter(let index, _, _):
             guard arguments.indices.contains(index), let view = arguments[index] else { return nil }
