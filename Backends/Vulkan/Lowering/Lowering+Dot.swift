@@ -27,7 +27,9 @@ extension Lowering {
             return zeros
         }
         var product = try ProductLowering(self, shape, left, right, types)
-        return try product.emit(try product.problem(nil, []), resultTypes: [result])[0]
+        // Before the product is used: its factors may be copied.
+        let problem = try product.problem(nil, [])
+        return try product.emit(problem, resultTypes: [result])[0]
     }
 
     /// The results of a region with one dot whose result goes through elementwise operations.
@@ -125,8 +127,8 @@ private struct ProductLowering {
             case .left, .right, .batch: break
             }
         }
-        let alone = try problem(nil, [])
-        _ = alone
+        // A factor is in the way: once it is copied, only the work itself can be.
+        _ = try problem(nil, [])
         return try? DotProblem(shape, left, right, types, plan: plan, epilogueOperands: operands)
     }
 

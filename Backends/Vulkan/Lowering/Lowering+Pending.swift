@@ -7,16 +7,6 @@ import HeterodyneGraph
 extension Lowering {
     private func pending(_ name: String) -> BackendError { BackendError(.unsupported, "\(name) has no kernel") }
 
-    // MARK: dot
-
-    func lowerDot(
-        _ node: Node, _ dimensions: DotDimensions, _ accumulation: ScalarType, _ result: ScalarType
-    ) throws(BackendError) -> StridedView { throw pending("dot") }
-
-    func lowerDotEpilogue(_ region: FusedRegion, _ node: Node) throws(BackendError) -> [StridedView] {
-        throw pending("dot with an epilogue")
-    }
-
     // MARK: rows
 
     static let rowNames: Set<String> = []
