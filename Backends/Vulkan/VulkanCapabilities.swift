@@ -26,7 +26,7 @@ enum VulkanCapabilities {
 
     /// In which ways kernels for the target use a type.
     static func usages(_ type: ScalarType, _ target: KernelTarget) -> ScalarUsage {
-        guard target.stores(type) else { return [] }
+        guard target.stores(type), ScalarCode.supports(type, target) else { return [] }
         switch type {
         case .float8e4m3fn, .float8e5m2, .int4, .uint4: return [.storage, .convert]
         case .bool: return [.storage, .convert, .arithmetic]
