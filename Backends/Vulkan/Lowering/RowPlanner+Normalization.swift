@@ -1,0 +1,86 @@
+// Heterodyne: the launches of softmax and of the normalisations of rows.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneBackend
+import HeterodyneGraph
+import HeterodyneKernelIR
+
+/// A composite that the row kernels run: softmax and its logarithm along any axis, layer and root-mean-square
+/// normalisation over trailing dimensions.
+struct RowNormalization {
+    var kind: NormalizationRecipe.Kind
+    var axis: Int
+    var epsilon: Double
+
+    /// The operation that `composite` is on operands of the given types, or nil where it has to be decomposed.
+    init?(_ composite: any Composite, _ operands: [TensorType], _ target: KernelTarget) {
+        guard let kind = NormalizationRecipe.Kind(rawValue: composite.name), let x = operands.first,
+            x.scalarType.isFloatingPoint, x.scalarType.isArithmetic
+        else { return nil }
+        self.kind = kind
+        epsilon = 0
+        var reader = AttributeReader(composite.attributes, operation: composite.name)
+        do {
+            axis = try reader.integer("axis")
+            if kind.isNormalization { epsilon = try reader.number("epsilon") }
+            if kind == .layerNormalization, try reader.bool("statistics") { return nil }
+            try reader.finish()
+        } catch { return nil }
+        guard axis >= 0, axis < x.rank, let extents = x.shape.fixedExtents else { return nil }
+        let limit = kind == .layerNormalization ? 3 : kind == .rmsNormalization ? 2 : 1
+        let computing = ScalarCode.register(x.scalarType)
+        guard operands.count <= limit, operands.count + 1 <= target.maximumBuffers,
+            operands.allSatisfy({ target.stores($0.scalarType) && ScalarCode.register($0.scalarType) == computing })
+        else { return nil }
+        // A few rows of very many columns are done faster by reductions that share a row between workgroups.
+        let columns = Strides.count(isAlongAxis ? [extents[axis]] : Array(extents[axis...]))
+        let rows = columns == 0 ? 0 : Strides.count(extents) / columns
+        if columns > 65_536, rows * max(target.subgroupSize, 1) < 64 { return nil }
+        if !target.features.contains(.int64), Strides.count(extents) > Int(Int32.max) { return nil }
+    }
+
+    /// Whether the operation runs along one axis, as opposed to all dimensions from it on.
+    var isAlongAxis: Bool { !kind.isNormalization }
+}
+
+extension RowPlanner {
+    /// Vectors, or numbers, that an invocation may keep in registers.
+    private func heldLimit(_ space: RowSpace) -> Int { space.width > 1 ? 8 : 16 }
+
+    /// `operation` of `source` into `result`, a tensor of the same extents; parameters have the extents of the columns.
+    func normalize(
+        _ operation: RowNormalization, _ source: StridedView, _ parameters: [StridedView], into result: StridedView
+    ) throws(BackendError) {
+        guard result.count > 0 else { return }
+        let columns = operation.isAlongAxis ? [operation.axis] : Array(operation.axis..<source.rank)
+        let rows = (0..<source.rank).filter { !columns.contains($0) }
+        let shared = [Int](repeating: 0, count: rows.count)
+        let operands =
+            [source, result].map { RowSpace.Operand($0, rows: rows, columns: columns) }
+            + parameters.map {
+                RowSpace.Operand(rowStrides: shared, columnStrides: $0.strides, origin: $0.bound.origin)
+            }
+        let (space, counts) = RowSpace.plan(
+            rows: rows.map { source.extents[$0] }, columns: columns.map { source.extents[$0] }, operands,
+            allowing: [.alongColumns, .alongRows, .none])
+        let views = [source, result] + parameters
+        try check(views.map(\.type), space, operation.kind.rawValue)
+        let isAcross = space.vectors == .alongRows || !isContiguous(space)
+        let team = isAcross ? TeamShape.single(counts.rows, target) : team(rows: counts.rows, columns: counts.columns)
+        let held = (counts.columns + team.size - 1) / team.size
+        let recipe = NormalizationRecipe(
+            kind: operation.kind, type: source.type, parameters: parameters.map(\.type), space: space, team: team,
+            held: held <= heldLimit(space) ? held : 0,
+            isFull: held <= heldLimit(space) && held * team.size == counts.columns)
+        var constants = [space.push(counts.rows), space.push(counts.columns)] + counts.origins.map(space.push)
+        if operation.kind.isNormalization {
+            let isDouble = recipe.computing == .float64
+            constants.append(isDouble ? .f64(Double(counts.elements)) : .f32(Float(counts.elements)))
+            constants.append(isDouble ? .f64(operation.epsilon) : .f32(Float(operation.epsilon)))
+        }
+        try sink.emit(
+            recipe, [.read(source), .write(result)] + parameters.map(Access.read), constants: constants,
+            grid: team.grid(rows: counts.rows), work: Double(source.byteCount) * 4,
+            "\(operation.kind.rawValue) \(source.type)\(source.extents) from dimension \(operation.axis)")
+    }
+}
