@@ -9,11 +9,20 @@ import Testing
 
 @testable import HeterodyneVulkan
 
+/// A sink whose blocks tests can fill and read.
+protocol TestSink: KernelSink {
+    /// A block with given bytes.
+    func input(_ bytes: [UInt8], _ extents: [Int], _ type: ScalarType) throws(BackendError) -> StridedView
+    /// The bytes of a view in row-major order.
+    func bytes(_ view: StridedView) throws(BackendError) -> [UInt8]
+    /// How many launches there were.
+    var launches: Int { get }
+}
+
 /// Runs each launch at once in the interpreter, with the memory of blocks in arrays.
-final class InterpreterSink: KernelSink {
+final class InterpreterSink: TestSink {
     let target: KernelTarget
     private(set) var blocks: [[UInt8]] = []
-    /// How many launches there were.
     private(set) var launches = 0
 
     init(_ target: KernelTarget) { self.target = target }
@@ -25,7 +34,6 @@ final class InterpreterSink: KernelSink {
         return view
     }
 
-    /// A block with given bytes.
     func input(_ bytes: [UInt8], _ extents: [Int], _ type: ScalarType) -> StridedView {
         blocks.append(bytes)
         return StridedView(dense: blocks.count - 1, extents: extents, type: type)
@@ -81,7 +89,6 @@ final class InterpreterSink: KernelSink {
         }
     }
 
-    /// The bytes of a view in row-major order.
     func bytes(_ view: StridedView) -> [UInt8] {
         let size = view.elementSize
         return view.allOffsets.flatMap { blocks[view.root][$0 * size..<($0 + 1) * size] }
@@ -135,10 +142,31 @@ struct Dice {
     }
 }
 
-/// The targets that kernels are tested on.
-let rowTargets: [(name: String, target: KernelTarget)] = [
-    ("gpu", .gpu), ("software", .software), ("least", .least), ("gpu without shuffle", .withoutShuffle),
-]
+/// Where row kernels are tested: the interpreter for several targets, and the first Vulkan device.
+enum RowPlace: String, CaseIterable {
+    case gpu, software, least, withoutShuffle, device
+
+    /// The interpreted targets.
+    static let interpreted: [RowPlace] = [.gpu, .software, .least, .withoutShuffle]
+    /// All places; the device only where there is one.
+    static let available: [RowPlace] = DeviceRunner.isAvailable ? allCases : interpreted
+
+    /// Every type on the device; `few` of them in the interpreter, which takes its time.
+    static func pairs(_ types: [ScalarType], few: [ScalarType]) -> [(RowPlace, ScalarType)] {
+        available.flatMap { place in (place == .device ? types : few).map { (place, $0) } }
+    }
+
+    /// A sink without blocks.
+    func sink() throws -> any TestSink {
+        switch self {
+        case .gpu: InterpreterSink(.gpu)
+        case .software: InterpreterSink(.software)
+        case .least: InterpreterSink(.least)
+        case .withoutShuffle: InterpreterSink(.withoutShuffle)
+        case .device: try DeviceSink()
+        }
+    }
+}
 
 extension KernelTarget {
     /// Subgroups that add, but do not shuffle.

@@ -43,13 +43,13 @@ extension RowPlanner {
         guard result.count > 0 else { return }
         let backwards = operation.isReverse ? [operation.axis] : []
         try run(
-            operation.kind, source.reversed(backwards), operation.axis, operation.isExclusive,
+            operation.kind, source.reversed(backwards), operation.axis, operation.isExclusive, source.type,
             into: result.reversed(backwards))
     }
 
     private func run(
         _ kind: CumulativeRecipe.Kind, _ source: StridedView, _ axis: Int, _ isExclusive: Bool,
-        into result: StridedView
+        _ neutral: ScalarType, into result: StridedView
     ) throws(BackendError) {
         let rows = (0..<source.rank).filter { $0 != axis }
         let operands = [source, result].map { RowSpace.Operand($0, rows: rows, columns: [axis]) }
@@ -69,8 +69,8 @@ extension RowPlanner {
             _ carry: (view: StridedView, origin: Int)?
         ) throws(BackendError) {
             let recipe = CumulativeRecipe(
-                kind: kind, source: source.type, result: target.type, space: space, output: output,
-                isExclusive: isExclusive && output == .running, hasCarry: carry != nil,
+                kind: kind, source: source.type, result: target.type, neutral: neutral, space: space,
+                output: output, isExclusive: isExclusive && output == .running, hasCarry: carry != nil,
                 workgroup: workgroup.workgroup)
             var constants = [counts.rows, counts.columns, segment, counts.origins[0], targetOrigin].map(space.push)
             var accesses: [Access] = [.read(source), .write(target)]
@@ -92,7 +92,7 @@ extension RowPlanner {
         let totals = try sink.newResult([parts, counts.rows * width], accumulator)
         let carries = try sink.newResult([parts, counts.rows * width], accumulator)
         try launch(space.givingPartialResults, .totals, totals, totals.bound.origin / width, nil)
-        try run(kind, totals, 0, true, into: carries)
+        try run(kind, totals, 0, true, neutral, into: carries)
         try launch(space, .running, result, counts.origins[1], (carries, carries.bound.origin / width))
     }
 }

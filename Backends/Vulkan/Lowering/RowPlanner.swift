@@ -24,7 +24,8 @@ struct RowPlanner {
         if let space, space.isWide, !target.features.contains(.int64) {
             throw BackendError(
                 .unsupported,
-                "\(operation): the tensors have more than 2^31 elements and the device has no 64-bit integers; split them")
+                "\(operation): the tensors have more than 2^31 elements and the device has no 64-bit integers; split them"
+            )
         }
     }
 
@@ -34,7 +35,8 @@ struct RowPlanner {
             let enough = rows >= wantedInvocations / 2 || columns < 4 || !target.features.contains(.subgroupArithmetic)
             if enough { return .single(rows, target) }
             return .teams(
-                of: target.subgroupSize, wanted: min(target.linearWorkgroup, target.subgroupSize * max(rows / 4, 1)), target)
+                of: target.subgroupSize, wanted: min(target.linearWorkgroup, target.subgroupSize * max(rows / 4, 1)),
+                target)
         }
         let size = min(256, TeamShape.powerOfTwo(atLeast: (columns + 3) / 4))
         return size == 1 ? .single(rows, target) : .teams(of: size, wanted: max(size, 128), target)

@@ -30,6 +30,8 @@ struct CumulativeRecipe: KernelRecipe {
     let kind: Kind
     let source: ScalarType
     let result: ScalarType
+    /// The type whose neutral element a row starts from.
+    let neutral: ScalarType
     let space: RowSpace
     let output: Output
     let isExclusive: Bool
@@ -59,9 +61,9 @@ struct CumulativeRecipe: KernelRecipe {
             let from = part * segment
             let to = from + segment.minimum(columns - from)
             var initial = code.constant(
-                bits: ReduceRecipe.identity(kind.reduction, accumulator), accumulator, width: laneWidth)
+                bits: ReduceRecipe.identity(kind.reduction, neutral), neutral, width: laneWidth)
             if let carry, let carryOrigin { initial = code.decode(carry[carryOrigin + number], accumulator) }
-            let state = RunningState(k, kind.reduction, accumulator, initial)
+            let state = RunningState(code, kind.reduction, accumulator, initial)
             k.loop(from: from, to: to) { column in
                 let element = reader.load(0, places, column)
                 guard space.vectors == .alongColumns else {
@@ -98,14 +100,16 @@ struct CumulativeRecipe: KernelRecipe {
 
 /// What has been combined so far, while a kernel is built.
 private struct RunningState {
+    private let code: ScalarCode
     private let k: KernelBuilder
     private let combination: RowTeam.Combination
     private let sum: Variable
     /// What the additions have lost; nil where nothing gets lost.
     private let lost: Variable?
 
-    init(_ k: KernelBuilder, _ kind: ReductionKind, _ type: ScalarType, _ initial: KernelValue) {
-        self.k = k
+    init(_ code: ScalarCode, _ kind: ReductionKind, _ type: ScalarType, _ initial: KernelValue) {
+        self.code = code
+        k = code.builder
         combination = ReduceRecipe.combination(kind)
         sum = k.variable(initial)
         lost = kind == .sum && type.isFloatingPoint ? k.variable(initial.like(0.0)) : nil
@@ -119,7 +123,7 @@ private struct RunningState {
 
     func add(_ element: KernelValue) {
         let before = sum.value
-        let after = combination(before, element)
+        let after = combination.apply(code, before, element)
         sum.value = after
         guard let lost else { return }
         let isLarger = before.magnitude .>= element.magnitude

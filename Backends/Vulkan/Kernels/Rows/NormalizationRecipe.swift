@@ -51,7 +51,7 @@ struct NormalizationRecipe: KernelRecipe {
         let register = ScalarCode.register(computing)
         let count = kind.isNormalization ? k.pushConstant("count", register) : nil
         let epsilon = kind.isNormalization ? k.pushConstant("epsilon", register) : nil
-        let members = RowTeam(k, team, target)
+        let members = RowTeam(code, team)
         let first = k.linearWorkgroup().converted(to: index.scalar) * team.count
         k.if(first .< rows) {
             let number = first + members.number.converted(to: index.scalar)
@@ -134,14 +134,16 @@ private struct RowWalk {
     }
 
     /// The team's combination of a value for each column.
-    private func reduce(_ combination: RowTeam.Combination, _ first: UInt64, _ body: (KernelValue, KernelValue) -> KernelValue)
+    private func reduce(
+        _ combination: RowTeam.Combination, _ first: UInt64, _ body: (KernelValue, KernelValue) -> KernelValue
+    )
         -> KernelValue
     {
         let value = k.variable(code.constant(bits: first, recipe.computing, width: recipe.space.width))
-        forEach { column, element in value.value = combination(value.value, body(column, element)) }
+        forEach { column, element in value.value = combination.apply(code, value.value, body(column, element)) }
         var total = value.value
         if recipe.space.vectors == .alongColumns {
-            total = combination(combination(total[0], total[1]), combination(total[2], total[3]))
+            total = combination.fold(code, total)
         }
         return spread(members.combine(total, combination))
     }

@@ -61,7 +61,7 @@ struct ReduceRecipe: KernelRecipe {
         let segment = isSplit ? k.pushConstant("segment", type) : columns
         reader.declare("source", source, .read)
         reader.declare("result", result, .write)
-        let members = RowTeam(k, team, target)
+        let members = RowTeam(code, team)
         let segments = isSplit ? (columns + segment - 1) / segment : columns
         let count = isSplit ? rows * segments : rows
         let first = k.linearWorkgroup().converted(to: type.scalar) * team.count
@@ -76,7 +76,7 @@ struct ReduceRecipe: KernelRecipe {
             let from = isSplit ? part * segment : k.constant(0, type)
             let to = isSplit ? (from + segment).minimum(columns) : columns
             var value = accumulated(k, code, reader, places, from, to, members)
-            if space.vectors == .alongColumns { value = folded(value) }
+            if space.vectors == .alongColumns { value = Self.combination(kind).fold(code, value) }
             value = members.combine(value, Self.combination(kind))
             k.if(isRow & (members.lane .== 0)) {
                 let output = finished(value, k, code)
@@ -101,19 +101,21 @@ struct ReduceRecipe: KernelRecipe {
         let accumulator = Self.accumulator(source)
         let combination = Self.combination(kind)
         let identity = code.constant(
-            bits: Self.identity(kind, source == .bool && kind == .and ? .bool : accumulator), accumulator, width: space.width)
+            bits: Self.identity(kind, source == .bool && kind == .and ? .bool : accumulator), accumulator,
+            width: space.width)
         func load(_ column: KernelValue) -> KernelValue {
             let value = reader.load(0, row, column)
             return source == .bool ? k.select(value, identity.like(1), identity.like(0)) : value
         }
         let parts = (0..<Self.unroll).map { _ in k.variable(identity) }
         func join() -> KernelValue {
-            combination(
-                combination(parts[0].value, parts[1].value), combination(parts[2].value, parts[3].value))
+            combination.apply(
+                code, combination.apply(code, parts[0].value, parts[1].value),
+                combination.apply(code, parts[2].value, parts[3].value))
         }
         guard kind == .sum, accumulator.isFloatingPoint else {
             k.columns(from: from, to: to, members, unroll: Self.unroll) { column, part in
-                parts[part].value = combination(parts[part].value, load(column))
+                parts[part].value = combination.apply(code, parts[part].value, load(column))
             }
             return join()
         }
@@ -125,17 +127,11 @@ struct ReduceRecipe: KernelRecipe {
             let size = left.like(Self.block * team.size)
             let end = start + left.minimum(size)
             k.columns(from: start, to: end, members, unroll: Self.unroll) { column, part in
-                parts[part].value = combination(parts[part].value, load(column))
+                parts[part].value = combination.apply(code, parts[part].value, load(column))
             }
             total.value = total.value + join()
         }
         return total.value
-    }
-
-    /// The four components as one.
-    private func folded(_ value: KernelValue) -> KernelValue {
-        let combination = Self.combination(kind)
-        return combination(combination(value[0], value[1]), combination(value[2], value[3]))
     }
 
     /// The value as the result's type has it.

@@ -21,7 +21,8 @@ struct TeamShape: Hashable, Sendable {
     static func single(_ rows: Int, _ target: KernelTarget) -> TeamShape {
         // Small workgroups where there are few rows, so that every core of the device gets some.
         let few = target.tileMemory == .registers && rows < 16 * target.linearWorkgroup
-        return TeamShape(size: 1, count: few ? min(target.linearWorkgroup, max(target.subgroupSize, 1)) : target.linearWorkgroup)
+        return TeamShape(
+            size: 1, count: few ? min(target.linearWorkgroup, max(target.subgroupSize, 1)) : target.linearWorkgroup)
     }
 
     /// Teams of `size` in workgroups of about `wanted` invocations.
@@ -43,6 +44,7 @@ struct TeamShape: Hashable, Sendable {
 /// The team of a kernel under construction.
 struct RowTeam {
     let builder: KernelBuilder
+    private let code: ScalarCode
     let target: KernelTarget
     let shape: TeamShape
     /// Position in the team, u32.
@@ -58,7 +60,9 @@ struct RowTeam {
         var arrays: [KernelType: MemoryArray] = [:]
     }
 
-    init(_ builder: KernelBuilder, _ shape: TeamShape, _ target: KernelTarget) {
+    init(_ code: ScalarCode, _ shape: TeamShape) {
+        let (builder, target) = (code.builder, code.target)
+        self.code = code
         self.builder = builder
         self.target = target
         self.shape = shape
@@ -93,15 +97,21 @@ struct RowTeam {
         }
 
         /// The combination of two values of a register type; NaN stays NaN.
-        func callAsFunction(_ a: KernelValue, _ b: KernelValue) -> KernelValue {
-            switch self {
+        func apply(_ code: ScalarCode, _ a: KernelValue, _ b: KernelValue) -> KernelValue {
+            let type: ScalarType = a.type.scalar
+            return switch self {
             case .add: a + b
             case .multiply: a * b
-            case .maximum: a.maximum(b)
-            case .minimum: a.minimum(b)
+            case .maximum: a.type.isFloat ? code.binary(.maximum, a, b, type) : a.maximum(b)
+            case .minimum: a.type.isFloat ? code.binary(.minimum, a, b, type) : a.minimum(b)
             case .and: a & b
             case .or: a | b
             }
+        }
+
+        /// The combination of the components of a vector of four.
+        func fold(_ code: ScalarCode, _ value: KernelValue) -> KernelValue {
+            apply(code, apply(code, value[0], value[1]), apply(code, value[2], value[3]))
         }
     }
 
@@ -124,7 +134,7 @@ struct RowTeam {
         builder.barrier()
         let first = number * parts
         var total = array[first]
-        for index in 1..<parts { total = combination(total, array[first + index]) }
+        for index in 1..<parts { total = combination.apply(code, total, array[first + index]) }
         builder.barrier()
         return total
     }
@@ -140,7 +150,7 @@ struct RowTeam {
         var result = value
         var mask = 1
         while mask < min(shape.size, target.subgroupSize) {
-            result = combination(result, builder.shuffleXor(result, mask: builder.constant(mask, .u32)))
+            result = combination.apply(code, result, builder.shuffleXor(result, mask: builder.constant(mask, .u32)))
             mask *= 2
         }
         return result
@@ -151,7 +161,7 @@ struct RowTeam {
         let result = builder.subgroup(operation, value)
         guard operation != .add, value.type.isFloat else { return result }
         // The subgroup's maximum passes over NaN.
-        let flag = builder.select(value.isNaN, builder.constant(1, .u32), builder.constant(0, .u32))
+        let flag = builder.select(code.isNaN(value), builder.constant(1, .u32), builder.constant(0, .u32))
         let isNaN = builder.subgroup(.maximum, flag) .!= 0
         return builder.select(isNaN, value.like(Double.nan), result)
     }
@@ -163,7 +173,7 @@ struct RowTeam {
         var step = shape.size / 2
         while step > 0 {
             builder.if(lane .< lane.like(step)) {
-                array[position] = combination(array[position], array[position + step])
+                array[position] = combination.apply(code, array[position], array[position + step])
             }
             builder.barrier()
             step /= 2

@@ -50,7 +50,8 @@ struct SortTileRecipe: KernelRecipe {
             // Columns beyond the end repeat the last one; whatever they hold, they come after it.
             let inside = column.minimum(columns - 1)
             let value = reader.load(0, places, inside.converted(to: space.indexType.scalar))
-            let ownKey = k.select(isElement, key(value), k.constant(bits: key.key == .uint64 ? .max : 0xffff_ffff, KernelType(key.key)))
+            let ownKey = k.select(
+                isElement, key(value), k.constant(bits: key.key == .uint64 ? .max : 0xffff_ffff, KernelType(key.key)))
             keys[position] = ownKey
             k.barrier()
             let place = k.variable(lane.like(0))
