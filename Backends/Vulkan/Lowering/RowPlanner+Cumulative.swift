@@ -14,7 +14,8 @@ struct RowCumulative {
     /// The operation that `composite` is on operands of the given types, or nil where it has to be decomposed.
     init?(_ composite: any Composite, _ operands: [TensorType], _ target: KernelTarget) {
         guard let kind = CumulativeRecipe.Kind(rawValue: composite.name), operands.count == 1, let x = operands.first,
-            x.scalarType.isArithmetic, target.stores(x.scalarType), let extents = x.shape.fixedExtents
+            x.scalarType.isArithmetic, target.stores(x.scalarType), ScalarCode.supports(x.scalarType, target),
+            let extents = x.shape.fixedExtents
         else { return nil }
         self.kind = kind
         var reader = AttributeReader(composite.attributes, operation: composite.name)

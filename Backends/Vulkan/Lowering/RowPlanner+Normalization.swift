@@ -30,6 +30,7 @@ struct RowNormalization {
         let limit = kind == .layerNormalization ? 3 : kind == .rmsNormalization ? 2 : 1
         let computing = ScalarCode.register(x.scalarType)
         guard operands.count <= limit, operands.count + 1 <= target.maximumBuffers,
+            ScalarCode.supports(x.scalarType, target),
             operands.allSatisfy({ target.stores($0.scalarType) && ScalarCode.register($0.scalarType) == computing })
         else { return nil }
         // A few rows of very many columns are done faster by reductions that share a row between workgroups.

@@ -18,8 +18,8 @@ struct RowPlanner {
 
     /// Throws where tensors of the types cannot lie in buffers or indices are too wide.
     func check(_ types: [ScalarType], _ space: RowSpace?, _ operation: String) throws(BackendError) {
-        for type in types where !target.stores(type) {
-            throw BackendError(.unsupported, "\(operation): the device cannot store \(type); convert the operand first")
+        for type in types where !target.stores(type) || !ScalarCode.supports(type, target) {
+            throw BackendError(.unsupported, "\(operation): the device has no \(type); convert the operand first")
         }
         if let space, space.isWide, !target.features.contains(.int64) {
             throw BackendError(

@@ -35,10 +35,7 @@ struct SortSelection {
         } catch { return nil }
         if axis < 0 { axis += x.rank }
         guard (0..<x.rank).contains(axis), (keep ?? 0) >= 0, (keep ?? 0) <= extents[axis] else { return nil }
-        // 4-bit integers lie in bytes of their own inside a program, but not in its inputs; they are rare.
-        guard x.scalarType.bitWidth != 4, SortPlanner.takes(x.scalarType, extents, indexType, target) else {
-            return nil
-        }
+        guard SortPlanner.takes(x.scalarType, extents, indexType, target) else { return nil }
     }
 }
 
@@ -50,7 +47,7 @@ struct SortPlanner {
     /// Whether tensors of the type and extents can be sorted.
     static func takes(_ type: ScalarType, _ extents: [Int], _ index: ScalarType, _ target: KernelTarget) -> Bool {
         target.stores(type) && target.stores(index) && Strides.count(extents) <= Int(Int32.max)
-            && (ScalarCode.register(type).bits < 64 || target.features.contains(.int64))
+            && ScalarCode.supports(type, target)
     }
 
     /// Columns that a workgroup sorts at once.
