@@ -116,6 +116,36 @@ struct AttentionKernelTests {
         }
     }
 
+    @Test("Hidden rows give zeros, NaN and infinite scores give what the definition gives", arguments: LaunchPlace.all)
+    func specials(_ place: LaunchPlace) throws {
+        guard place != .least else { return }
+        let (inf, nan) = (Float.infinity, Float.nan)
+        let x = try Literal([1, 2, 3, 4, 1, 0, 2, 1, -1, 1, 1, 2] as [Float], shape: [1, 1, 3, 4])
+        let rows: [[Float]] = [
+            [-inf, -inf, -inf], [0, -inf, 1], [nan, 0, 0], [0, nan, -inf], [0, 0, inf], [inf, 0, 0], [0, inf, inf],
+        ]
+        for row in rows {
+            let mask = try Literal(row, shape: [1, 3])
+            let inputs = [x, x, x, mask]
+            let expected = try exactly(inputs) { try $0[0].attention(keys: $0[1], values: $0[2], mask: $0[3]) }
+            let plan = try #require(AttentionPlan(Attention(), inputs.map(\.type), place.target))
+            for keyBlock in [1, 2] {
+                var runner = LaunchRunner(place)
+                let q = try runner.place(x)
+                let bias = try runner.place(mask).broadcast([1, 1, 3, 3], [2, 3])
+                let result = runner.block([1, 1, 3, 4], .float32)
+                try runner.run(
+                    plan.launch(
+                        q, q, q, mask: bias, result,
+                        shape: .init(rows: 2, keyBlock: keyBlock, tile: place == .gpu ? 4 : 0), place.target))
+                let found = runner.bits(result).map { Double(Float(bitPattern: UInt32($0))) }
+                for (a, b) in zip(found, expected) {
+                    #expect(b.isNaN ? a.isNaN : abs(a - b) < 0x1p-18, "\(row) \(keyBlock): \(a), expected \(b)")
+                }
+            }
+        }
+    }
+
     @Test("What the kernel does not take is decomposed")
     func claims() {
         func takes(_ types: [TensorType], _ composite: Attention = Attention(), _ target: KernelTarget = .gpu) -> Bool {

@@ -246,8 +246,19 @@ private struct AttentionCode {
             let before = row.largest.value
             let largest = scores.reduce(before) { $0.maximum($1) }
             let shift = builder.select(largest .== -Double.infinity, largest.like(0), largest)
-            let correction = math.exponential(before - shift)
-            let own = scores.map { math.exponential($0 - shift) }
+            let correction: KernelValue
+            let own: [KernelValue]
+            if count == 1 {
+                // Of e^(m - m') and e^(s - m') one is 1, so that one exponential gives both. An infinite score is not
+                // a number less itself, in the definition as here.
+                let other = math.exponential(before.minimum(scores[0]) - shift)
+                let isLarger = scores[0] .> before
+                own = [builder.select(isLarger, (scores[0] - shift) + 1.0, other)]
+                correction = builder.select(isLarger, other, other.like(1.0))
+            } else {
+                correction = math.exponential(before - shift)
+                own = scores.map { math.exponential($0 - shift) }
+            }
             row.largest.value = largest
             row.sum.value = own.dropFirst().reduce(builder.multiplyAdd(row.sum.value, correction, own[0])) { $0 + $1 }
             corrections.append(correction)

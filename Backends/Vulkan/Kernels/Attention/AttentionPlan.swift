@@ -83,9 +83,9 @@ struct AttentionPlan {
             let registers = (depth + valueDepth) * wide
             switch target.tileMemory {
             case .registers:
-                // Rows share loads of keys and values; code grows with rows and keys.
+                // Rows share loads of keys and values. More of either is no faster, and longer to compile.
                 rows = registers <= 64 ? 4 : registers <= 128 ? 2 : 1
-                keyBlock = registers <= 64 ? 4 : registers <= 256 ? 2 : 1
+                keyBlock = 1
                 tile = 0
             case .workgroup:
                 rows = 1
