@@ -114,7 +114,8 @@ extension Lowering {
             throw BackendError(.unsupported, "\(count) 4-bit integers are beyond 32-bit indices")
         }
         let recipe = NibbleRecipe(
-            direction: direction, isSigned: isSigned, isOdd: nibbles % 2 == 1, workgroup: target.linearWorkgroup)
+            direction: direction, isSigned: isSigned, isOdd: nibbles % 2 == 1, origin: source.bound.origin,
+            workgroup: target.linearWorkgroup)
         try emit(
             recipe, [.read(source), .write(result)], constants: [.u32(UInt32(count))],
             grid: .linear(workgroups: (count + recipe.workgroup - 1) / recipe.workgroup), work: Double(4 * count),

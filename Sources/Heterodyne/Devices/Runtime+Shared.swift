@@ -4,9 +4,10 @@
 import HeterodyneOpenBLAS
 import HeterodyneReference
 public import HeterodyneRuntime
+import HeterodyneVulkan
 
 extension Runtime {
     /// The runtime that tensors use: every built-in backend, fastest first, and the reference evaluator for constants.
     public static let shared = Runtime(
-        registry: DeviceRegistry([OpenBLASBackend(), ReferenceBackend()]), evaluator: ReferenceEvaluator())
+        registry: DeviceRegistry([OpenBLASBackend(), VulkanBackend(), ReferenceBackend()]), evaluator: ReferenceEvaluator())
 }

@@ -17,6 +17,8 @@ struct NibbleRecipe: KernelRecipe {
     let isSigned: Bool
     /// For packing: whether the number of nibbles is odd, so that the last byte has an empty high half.
     let isOdd: Bool
+    /// The place of the first element in the source.
+    let origin: Int
     let workgroup: Int
 
     func build(for target: KernelTarget) throws(KernelError) -> Kernel {
@@ -28,16 +30,16 @@ struct NibbleRecipe: KernelRecipe {
         k.if(i .< count) {
             switch direction {
             case .unpack:
-                let byte = source[i >> 1].converted(to: .uint32)
+                let byte = source[(i >> 1) + origin].converted(to: .uint32)
                 let nibble = (byte >> ((i & 1) * k.constant(4, .u32))) & 15
                 let extended =
                     isSigned ? ((nibble ^ nibble.like(8)) - nibble.like(8)) : nibble
                 result[i] = extended.converted(to: .uint8)
             case .pack:
-                let low = source[i << 1].converted(to: .uint32) & 15
+                let low = source[(i << 1) + origin].converted(to: .uint32) & 15
                 let high = k.variable(low.like(0))
                 let isFull = isOdd ? (i + 1) .< count : k.constant(true)
-                k.if(isFull) { high.value = (source[(i << 1) + 1].converted(to: .uint32) & 15) << 4 }
+                k.if(isFull) { high.value = (source[(i << 1) + (origin + 1)].converted(to: .uint32) & 15) << 4 }
                 result[i] = (low | high.value).converted(to: .uint8)
             }
         }
