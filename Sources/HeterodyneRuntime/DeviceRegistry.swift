@@ -71,11 +71,16 @@ public final class DeviceRegistry: Sendable {
     /// Forgets what was found, so that the next question looks again.
     public func rediscover() { state.withLock { $0.listings = [:] } }
 
-    /// Every usable device, in order of registration.
+    /// Every usable device: discrete graphics processors and other accelerators first, then in order of registration.
     public var devices: [Device] {
-        listings().flatMap { backend, listing in
+        let all = listings().flatMap { backend, listing in
             listing.devices.map { Device(descriptor: $0, backend: backend) }
         }
+        func isAccelerator(_ device: Device) -> Bool {
+            let kind = device.descriptor.kind
+            return (kind == .discreteGPU || kind == .accelerator) && !device.descriptor.isSoftware
+        }
+        return all.filter(isAccelerator) + all.filter { !isAccelerator($0) }
     }
 
     /// What was looked for and cannot be used.

@@ -9,5 +9,6 @@ import HeterodyneVulkan
 extension Runtime {
     /// The runtime that tensors use: every built-in backend, fastest first, and the reference evaluator for constants.
     public static let shared = Runtime(
-        registry: DeviceRegistry([OpenBLASBackend(), VulkanBackend(), ReferenceBackend()]), evaluator: ReferenceEvaluator())
+        registry: DeviceRegistry([OpenBLASBackend(), VulkanBackend(), ReferenceBackend()]),
+        evaluator: ReferenceEvaluator())
 }
