@@ -67,6 +67,12 @@ extension Lowering {
             let winners = newResult([plan.sliceCount], .uint32)
             try emitFill(winners, bits: 0)
             for launch in try plan.winnerLaunches(winners, target) { try emit(launch) }
+        case .sorted:
+            let numbers = newResult([plan.count], .uint32)
+            try emit(plan.numberLaunch(numbers, target))
+            let order = newResult([plan.count], .int32)
+            try SortPlanner(sink: self).sort(numbers, 0, isDescending: false, into: order)
+            try emit(plan.sortedLaunch(numbers: numbers, order: order, target))
         }
         return result
     }

@@ -22,20 +22,26 @@ struct IndexingProgramTests {
         return try builder.build()
     }
 
-    /// Expects the device to give the definition's bits, through descriptors and through addresses.
+    /// Options that give the same results: as the device wants it, memory by addresses, and the forms that GPUs run.
+    private static var variants: [(name: String, options: VulkanOptions)] {
+        var (addresses, workgroups) = (VulkanOptions.fromEnvironment(), VulkanOptions.fromEnvironment())
+        addresses.forcesAddresses = true
+        workgroups.tileMemory = .workgroup
+        return [("plain", .fromEnvironment()), ("addresses", addresses), ("workgroups", workgroups)]
+    }
+
+    /// Expects the device to give the definition's bits.
     private func expectExact(
         _ inputs: [Literal], donated: Set<Int> = [], _ content: Content,
         location: Testing.SourceLocation = #_sourceLocation
     ) throws {
         let graph = try graph(inputs, content)
         let expected = try ReferenceEvaluator.evaluate(graph, inputs: inputs)
-        for forcesAddresses in [false, true] {
-            var options = VulkanOptions.fromEnvironment()
-            options.forcesAddresses = forcesAddresses
+        for (name, options) in Self.variants {
             let found = try ProgramRunner(options).run(graph, inputs, donated: donated)
             for (a, b) in zip(found, expected) {
                 let (left, right) = try (elements(a), elements(b))
-                #expect(left == right, "addresses: \(forcesAddresses)", sourceLocation: location)
+                #expect(left == right, "\(name)", sourceLocation: location)
             }
         }
     }
@@ -233,9 +239,13 @@ struct IndexingProgramTests {
         let graph = try graph(inputs) { _, terms in [try content(terms)] }
         let expected = try exactly(inputs, content)
         let type = graph.outputTypes[0].scalarType
-        let found = try numbers(ProgramRunner().run(graph, inputs)[0])
-        #expect(found.count == expected.count)
-        for (a, b) in zip(found, expected) { #expect(abs(a - b) <= bound + halfUnit(type, b), "\(a), expected \(b)") }
+        for (name, options) in Self.variants {
+            let found = try numbers(ProgramRunner(options).run(graph, inputs)[0])
+            #expect(found.count == expected.count)
+            for (a, b) in zip(found, expected) {
+                #expect(abs(a - b) <= bound + halfUnit(type, b), "\(name): \(a), expected \(b)")
+            }
+        }
     }
 
     @Test("Convolution with weights that are constants, inputs, and one channel each")

@@ -32,6 +32,8 @@ struct AttentionPlan {
         case .float64: limit = ScalarCode.supports(type, target) ? 64 : 0
         default: return nil
         }
+        // A workgroup's invocations are rows; with few rows products of matrices keep a GPU busier.
+        guard target.tileMemory == .registers || q[2] >= 8 || k[2] <= 64 else { return nil }
         guard q[3] <= limit, v[3] <= limit, Self.fits(q), Self.fits(k), Self.fits(v) else { return nil }
         if operands.count == 4 {
             let mask = operands[3]
@@ -77,14 +79,15 @@ struct AttentionPlan {
             self.tile = tile
         }
 
-        /// The shape that suits the target for keys and values of these depths.
-        init(_ target: KernelTarget, depth: Int, valueDepth: Int, _ type: ScalarType) {
+        /// The shape that suits the target for so many queries, and keys and values of these depths.
+        init(_ target: KernelTarget, queries: Int, depth: Int, valueDepth: Int, _ type: ScalarType) {
             let wide = type == .float64 ? 2 : 1
             let registers = (depth + valueDepth) * wide
             switch target.tileMemory {
             case .registers:
                 // Rows share loads of keys and values. More of either is no faster, and longer to compile.
-                rows = registers <= 64 ? 4 : registers <= 128 ? 2 : 1
+                let most = registers <= 64 ? 4 : registers <= 128 ? 2 : 1
+                rows = queries >= 4 ? most : queries >= 2 ? min(most, 2) : 1
                 keyBlock = 1
                 tile = 0
             case .workgroup:
@@ -102,7 +105,7 @@ struct AttentionPlan {
         shape: Shape? = nil, _ target: KernelTarget
     ) throws(BackendError) -> KernelLaunch {
         let (depth, valueDepth) = (q.extents[3], v.extents[3])
-        let shape = shape ?? Shape(target, depth: depth, valueDepth: valueDepth, type)
+        let shape = shape ?? Shape(target, queries: q.extents[2], depth: depth, valueDepth: valueDepth, type)
         let views = [q, k, v] + (mask.map { [$0] } ?? []) + [result]
         guard !views.contains(where: { IndexSpace.needsWideIndices($0.extents, [$0.strides]) }) else {
             throw BackendError(.unsupported, "attention over \(k.extents) keys is beyond 32-bit indices")

@@ -14,6 +14,8 @@ struct ScatterPlan {
         case atomic
         /// First the last update of each slice is found, then written.
         case winners
+        /// By the stable order of the slices that index vectors name: many slices at once, each in order.
+        case sorted
     }
 
     /// Steps that one invocation takes in a launch; long scatters are split.
@@ -71,7 +73,10 @@ struct ScatterPlan {
         let isNarrow = ![operand, updates, indices].contains {
             IndexSpace.needsWideIndices($0.extents, [$0.strides])
         }
-        return mode == .set && isNarrow && sliceCount <= Self.largestWinnerCount ? .winners : .ordered
+        guard isNarrow else { return .ordered }
+        if mode == .set { return sliceCount <= Self.largestWinnerCount ? .winners : .ordered }
+        // Software devices go through the updates faster than they sort them.
+        return target.tileMemory == .workgroup ? .sorted : .ordered
     }
 
     private var name: String { "scatter \(mode.rawValue) \(operand.type)\(operand.extents), \(vectorCount) updates" }
@@ -174,5 +179,41 @@ struct ScatterPlan {
             grid: .linear(invocations: moved.count, width: target.linearWorkgroup),
             work: Double(updates.byteCount) * 3, description: name)
         return [find, write]
+    }
+
+    /// Index vectors.
+    var count: Int { vectorCount }
+
+    /// The slice number of each index vector, into `numbers`, a dense uint32 tensor of `count` elements.
+    func numberLaunch(_ numbers: StridedView, _ target: KernelTarget) throws(BackendError) -> KernelLaunch {
+        let vectors = indices ?? updates
+        let narrow = try IndexWidth([], target, name)
+        let recipe = SliceNumberKernel(addressing: addressing(Strides.dense(dimensions.map { operand.extents[$0] })))
+        return KernelLaunch(
+            recipe: recipe, accesses: [.read(vectors), .write(numbers)],
+            constants: ([vectorCount, vectors.bound.origin, numbers.bound.origin] + limits).map(narrow.push),
+            grid: .linear(invocations: vectorCount, width: target.linearWorkgroup), work: Double(vectorCount) * 16,
+            description: name + ": slices")
+    }
+
+    /// The updates, by `order`, the int32 permutation that sorts `numbers` and is stable.
+    func sortedLaunch(
+        numbers: StridedView, order: StridedView, _ target: KernelTarget
+    ) throws(BackendError) -> KernelLaunch {
+        let narrow = try IndexWidth([], target, name)
+        let none = [Int](repeating: 0, count: window.count)
+        let recipe = SortedScatterKernel(
+            mode: mode, type: operand.type,
+            space: IndexSpace(
+                extents: updates.extents,
+                strides: [[0] + window.map { operand.strides[$0] }, [0] + updates.strides[1...], [1] + none]),
+            slices: IndexSpace(extents: dimensions.map { operand.extents[$0] }, strides: [indexedStrides]),
+            updateStride: updates.strides[0])
+        let views = [operand, updates, numbers, order]
+        return KernelLaunch(
+            recipe: recipe, accesses: [.readWrite(operand)] + views[1...].map(Access.read),
+            constants: ([updates.count, vectorCount] + views.map(\.bound.origin)).map(narrow.push),
+            grid: .linear(invocations: updates.count, width: target.linearWorkgroup),
+            work: Double(updates.count) * 64, description: name)
     }
 }
