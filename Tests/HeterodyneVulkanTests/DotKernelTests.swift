@@ -187,4 +187,88 @@ struct DotKernelTests {
             }
         }
     }
+
+    /// A device with a matrix engine; shapes are small, so that edges are met by small products.
+    static let engine: KernelTarget = {
+        var target = KernelTarget.gpu
+        target.subgroupSize = 8
+        target.features.insert(.cooperativeMatrix)
+        target.matrixShapes = [
+            KernelTarget.MatrixShape(m: 8, n: 4, k: 8, operand: .float16, accumulator: .float32),
+            KernelTarget.MatrixShape(m: 4, n: 8, k: 4, operand: .float32, accumulator: .float32),
+            KernelTarget.MatrixShape(m: 4, n: 4, k: 16, operand: .int8, accumulator: .int32),
+        ]
+        return target
+    }()
+
+    @Test(
+        "The matrix engine",
+        arguments: [
+            DotTypes(left: .float16, right: .float16, accumulation: .float32, result: .float16), float,
+            DotTypes(left: .int8, right: .int8, accumulation: .int32, result: .int32),
+        ])
+    func engine(types: DotTypes) throws {
+        for (index, layout) in TestLayout.allCases.enumerated() {
+            let other = TestLayout.allCases[(index + 3) % TestLayout.allCases.count]
+            for size in [DotSize(19, 12, 36, batch: 2), DotSize(17, 23, 21)] {
+                let product = TestProduct(
+                    left: layout.tensor(size.batch, size.rows, size.depth, types.left, seed: 17),
+                    right: other.tensor(size.batch, size.columns, size.depth, types.right, seed: 18), types: types)
+                let problem = try product.problem()
+                let tuning = DotTuning.candidates(problem, Self.engine)[0]
+                guard case .engine(let shape, _, _, _, _, let depth) = tuning else {
+                    Issue.record("\(types) does not go to the engine but to \(tuning)")
+                    continue
+                }
+                try Self.run(product, tuning, Self.engine, swap: index % 2 == 0)
+                let large = DotTuning.engine(
+                    shape: shape, rowSubgroups: 2, columnSubgroups: 2, rowMatrices: 1, columnMatrices: 2,
+                    depth: depth)
+                #expect(large.fits(Self.engine, types.sum))
+                try Self.run(product, large, Self.engine)
+            }
+        }
+    }
+
+    @Test("The engine is left alone where it computes something else")
+    func engineTypes() throws {
+        func first(_ types: DotTypes, _ change: (inout KernelTarget) -> Void = { _ in }) throws -> DotTuning {
+            var target = Self.engine
+            change(&target)
+            let product = TestProduct(
+                left: TestLayout.depthInner.tensor(1, 20, 20, types.left, seed: 1),
+                right: TestLayout.depthInner.tensor(1, 20, 20, types.right, seed: 1), types: types)
+            return DotTuning.candidates(try product.problem(), target)[0]
+        }
+        func isEngine(_ tuning: DotTuning) -> Bool { if case .engine = tuning { true } else { false } }
+        let half = DotTypes(left: .float16, right: .float16, accumulation: .float32, result: .float16)
+        #expect(isEngine(try first(half)))
+        var narrow = half
+        narrow.accumulation = .float16
+        #expect(!isEngine(try first(narrow)))
+        #expect(!isEngine(try first(DotTypes(left: .int8, right: .uint8, accumulation: .int32, result: .int32))))
+        #expect(!isEngine(try first(DotTypes(left: .int8, right: .int8, accumulation: .int64, result: .int64))))
+        #expect(!isEngine(try first(half) { $0.features.remove(.fullSubgroups) }))
+        #expect(!isEngine(try first(half) { $0.features.remove(.float16) }))
+    }
+
+    /// Without the matrix engine, which older validators do not know; the tests of the kernel language look at such modules.
+    @Test("Kernels are valid SPIR-V", .enabled(if: SPIRVValidator.path != nil, SPIRVValidator.reason))
+    func valid() throws {
+        func check(_ tuning: DotTuning, _ target: KernelTarget, _ types: DotTypes) throws {
+            guard tuning.fits(target, types.sum) else { return }
+            let product = TestProduct(
+                left: TestLayout.depthInner.tensor(2, 20, 24, types.left, seed: 1),
+                right: TestLayout.edgeInner.tensor(2, 24, 24, types.right, seed: 1), types: types)
+            let schedule = DotSchedule(oriented: try product.problem(), tuning, target)
+            let kernel = try schedule.recipe.build(for: target)
+            try SPIRVValidator.expectValid(kernel, target.spirv)
+            if let sum = schedule.sum(for: target) {
+                try SPIRVValidator.expectValid(try sum.build(for: target), target.spirv)
+            }
+        }
+        for types in [Self.float] + Self.types.prefix(9) {
+            for tuning in [Self.tilings[1], Self.tilings[5], Self.tilings[7]] { try check(tuning, .gpu, types) }
+        }
+    }
 }

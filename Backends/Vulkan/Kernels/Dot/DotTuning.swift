@@ -10,6 +10,10 @@ enum DotTuning: Hashable, Sendable {
     case registers(rows: Int, columns: Int, unroll: Int, columnLanes: Int, depthLanes: Int, sharesLeft: Bool)
     /// See `WorkgroupTileDot`.
     case workgroup(rows: Int, columns: Int, rowLanes: Int, columnLanes: Int, depth: Int)
+    /// See `MatrixEngineDot`.
+    case engine(
+        shape: KernelTarget.MatrixShape, rowSubgroups: Int, columnSubgroups: Int, rowMatrices: Int,
+        columnMatrices: Int, depth: Int)
 
     /// Rows and columns of a workgroup's tile.
     var tile: (rows: Int, columns: Int) {
@@ -17,14 +21,18 @@ enum DotTuning: Hashable, Sendable {
         case .registers(let rows, let columns, _, let columnLanes, _, _): (rows, columns * columnLanes)
         case .workgroup(let rows, let columns, let rowLanes, let columnLanes, _):
             (rows * rowLanes, columns * columnLanes)
+        case .engine(let shape, let rowSubgroups, let columnSubgroups, let rowMatrices, let columnMatrices, _):
+            (rowSubgroups * rowMatrices * shape.m, columnSubgroups * columnMatrices * shape.n)
         }
     }
 
     /// Invocations of a workgroup, along x and y.
-    var workgroup: (x: Int, y: Int) {
+    func workgroup(_ target: KernelTarget) -> (x: Int, y: Int) {
         switch self {
         case .registers(_, _, _, let columnLanes, let depthLanes, _): (columnLanes, depthLanes)
         case .workgroup(_, _, let rowLanes, let columnLanes, _): (columnLanes, rowLanes)
+        case .engine(_, let rowSubgroups, let columnSubgroups, _, _, _):
+            (rowSubgroups * columnSubgroups * target.subgroupSize, 1)
         }
     }
 
@@ -32,7 +40,7 @@ enum DotTuning: Hashable, Sendable {
     var depthStep: Int {
         switch self {
         case .registers(_, _, let unroll, _, let depthLanes, _): max(4, unroll * depthLanes)
-        case .workgroup(_, _, _, _, let depth): depth
+        case .workgroup(_, _, _, _, let depth), .engine(_, _, _, _, _, let depth): depth
         }
     }
 
@@ -53,8 +61,15 @@ enum DotTuning: Hashable, Sendable {
                 columns * columnLanes % 4 == 0
             else { return false }
             bytes = depth * (rows * rowLanes + columns * columnLanes + 2) * type.bits / 8
+        case .engine(let shape, let rowSubgroups, let columnSubgroups, let rowMatrices, let columnMatrices, let depth):
+            guard rowSubgroups > 0, columnSubgroups > 0, rowMatrices > 0, columnMatrices > 0, depth > 0,
+                depth % shape.k == 0, depth % 4 == 0, tile.rows % 4 == 0, tile.columns % 4 == 0
+            else { return false }
+            bytes = MatrixEngineDot.workgroupByteCount(
+                shape, rows: tile.rows, columns: tile.columns, depth: depth,
+                subgroups: rowSubgroups * columnSubgroups)
         }
-        let (x, y) = workgroup
+        let (x, y) = workgroup(target)
         return x > 0 && y > 0 && x * y <= target.maximumWorkgroupInvocations
             && x <= target.maximumWorkgroupExtents[0] && y <= target.maximumWorkgroupExtents[1]
             && bytes <= target.workgroupMemoryByteCount
@@ -100,8 +115,10 @@ enum DotTuning: Hashable, Sendable {
         let rows = roundedUp(numbers.rows, limit: isSmall ? 4 : isWide ? 8 : 16)
         let columns = numbers.columns <= 4 * lanes || isSmall ? 4 : 8
         func tile(_ rows: Int, _ columns: Int, _ shares: Bool) -> DotTuning {
+            // Columns that are loaded one by one make the code twice as long.
             .registers(
-                rows: rows, columns: columns, unroll: 4, columnLanes: lanes, depthLanes: 1, sharesLeft: shares)
+                rows: rows, columns: columns, unroll: numbers.columns % 4 == 0 ? 4 : 2, columnLanes: lanes,
+                depthLanes: 1, sharesLeft: shares)
         }
         var list = [tile(rows, columns, shares && rows > 1)]
         if !isSmall {
@@ -121,6 +138,7 @@ enum DotTuning: Hashable, Sendable {
         if numbers.rows <= 8 || numbers.columns <= 8 { return skinny(problem, target) }
         let large = DotTuning.workgroup(
             rows: isLong ? 4 : 8, columns: isLong ? 4 : 8, rowLanes: 16, columnLanes: 16, depth: 16)
+        let engine = engines(problem, target)
         let medium = DotTuning.workgroup(rows: 4, columns: 4, rowLanes: 16, columnLanes: 16, depth: 16)
         let flat = DotTuning.workgroup(rows: 4, columns: 4, rowLanes: 8, columnLanes: 16, depth: 16)
         let small = DotTuning.workgroup(rows: 4, columns: 4, rowLanes: 8, columnLanes: 8, depth: 16)
@@ -134,7 +152,26 @@ enum DotTuning: Hashable, Sendable {
         if tiles(large) >= 128 { list.append(large) }
         if tiles(medium) >= 64 { list.append(medium) }
         if tiles(small) >= 16 { list.append(small) }
-        return unique(list + [least, small, medium, flat, large])
+        return unique(engine + list + [least, small, medium, flat, large])
+    }
+
+    /// Tiles for the matrix engine: larger ones first where they keep the device busy.
+    private static func engines(_ problem: DotProblem, _ target: KernelTarget) -> [DotTuning] {
+        let shapes = target.matrixShapes.filter { MatrixEngineDot.suits(problem.dot.types, $0, target) }
+        // The shape that does most in one step needs the fewest loads.
+        guard let shape = shapes.max(by: { $0.m * $0.n * $0.k < $1.m * $1.n * $1.k }) else { return [] }
+        let numbers = problem.numbers
+        let depth = max(32, shape.k) / shape.k * shape.k
+        let tilings = [(2, 2, 4, 4), (2, 2, 2, 2), (1, 2, 2, 1), (1, 1, 1, 1)].map {
+            DotTuning.engine(
+                shape: shape, rowSubgroups: $0.0, columnSubgroups: $0.1, rowMatrices: $0.2, columnMatrices: $0.3,
+                depth: depth)
+        }
+        func tiles(_ tuning: DotTuning) -> Int {
+            let (x, y, z) = numbers.tiles(tileRows: tuning.tile.rows, tileColumns: tuning.tile.columns)
+            return x * y * z
+        }
+        return tilings.filter { tiles($0) >= 64 } + tilings.reversed().filter { tiles($0) < 64 }
     }
 
     /// Tiles for vectors and for matrices of a few rows or columns.
@@ -172,6 +209,8 @@ extension KernelTarget {
 struct DotSchedule: Hashable, Sendable {
     var problem: DotProblem
     var tuning: DotTuning
+    /// Invocations of a subgroup.
+    let subgroupSize: Int
 
     /// The schedule with the first of the candidates.
     init(_ problem: DotProblem, _ target: KernelTarget) {
@@ -189,6 +228,7 @@ struct DotSchedule: Hashable, Sendable {
     init(oriented problem: DotProblem, _ tuning: DotTuning, _ target: KernelTarget) {
         self.problem = problem
         self.tuning = tuning
+        subgroupSize = target.subgroupSize
         let (x, y, z) = problem.numbers.tiles(tileRows: tuning.tile.rows, tileColumns: tuning.tile.columns)
         // A deep product of few tiles is split until the device has enough to do.
         let (wanted, least) = target.tileMemory == .registers ? (4, 8192) : (128, 512)
@@ -202,16 +242,15 @@ struct DotSchedule: Hashable, Sendable {
             self.problem.dot.hasSplits = self.problem.numbers.splits > 1
             if !self.problem.dot.hasSplits { self.problem.numbers.splitDepth = depth }
         }
-        var isWorkgroup = false
-        if case .workgroup = tuning { isWorkgroup = true }
-        let vectors: Bool =
+        // Kernels with workgroup memory store elements, but fetch vectors.
+        let (vectors, isWorkgroup): (Bool, Bool) =
             switch tuning {
-            case .registers(_, let columns, _, _, _, _): columns % 4 == 0
-            case .workgroup: false
+            case .registers(_, let columns, _, _, _, _): (columns % 4 == 0, false)
+            case .workgroup, .engine: (false, true)
             }
         self.problem.classify(vectorColumns: vectors || isWorkgroup, wholeDepth: isWorkgroup)
         switch tuning {
-        case .workgroup: self.problem.dot.hasVectorColumns = false
+        case .workgroup, .engine: self.problem.dot.hasVectorColumns = false
         case .registers(let rows, _, let unroll, _, _, _):
             // Vectors must not be longer than the tile.
             if rows % 4 != 0, self.problem.dot.left.order == .alongEdge { self.problem.dot.left.width = 1 }
@@ -247,6 +286,11 @@ struct DotSchedule: Hashable, Sendable {
         case .workgroup(let rows, let columns, let rowLanes, let columnLanes, let depth):
             return WorkgroupTileDot(
                 dot: dot, rows: rows, columns: columns, rowLanes: rowLanes, columnLanes: columnLanes, depth: depth)
+        case .engine(let shape, let rowSubgroups, let columnSubgroups, let rowMatrices, let columnMatrices, let depth):
+            return MatrixEngineDot(
+                dot: dot, shape: shape, subgroupSize: subgroupSize, rowSubgroups: rowSubgroups,
+                columnSubgroups: columnSubgroups, rowMatrices: rowMatrices, columnMatrices: columnMatrices,
+                depth: depth)
         }
     }
 

@@ -39,14 +39,16 @@ struct WorkgroupTileDot: KernelRecipe {
         let code = ScalarCode(k, target)
         let type = dot.types.sum
         // The buffers come first: slots are in the order of declaration.
-        let left = SliceSource(k, "left", dot.types.left, dot.left, slot: 0)
-        let right = SliceSource(k, "right", dot.types.right, dot.right, slot: 1)
+        let left = SliceSource(k, dot, isLeft: true)
+        let right = SliceSource(k, dot, isLeft: false)
         let frame = DotFrame(k, dot, tileRows: tileRows, tileColumns: tileColumns)
         let output = DotStore(frame.place, code)
-        let (a, b) = (
-            Slice(k, code, frame, left, edge: tileRows, recipe: self),
-            Slice(k, code, frame, right, edge: tileColumns, recipe: self)
-        )
+        func slice(_ source: SliceSource, _ edge: Int) -> WorkgroupSlice {
+            WorkgroupSlice(
+                frame, source, edge: edge, depth: depth, pitch: edge + 1, invocations: invocations, element: type
+            ) { raw, from in code.convert(code.decode(raw, from), from: from, to: dot.types.accumulation) }
+        }
+        let (a, b) = (slice(left, tileRows), slice(right, tileColumns))
         let (x, y) = (k.localID(.x), k.localID(.y))
         let zero = k.constant(bits: 0, type)
         let sums = (0..<rows).map { _ in (0..<columns).map { _ in k.variable(zero) } }
@@ -94,107 +96,5 @@ struct WorkgroupTileDot: KernelRecipe {
         }
         if let failure { throw failure }
         return try k.finish()
-    }
-}
-
-/// The buffer of a factor.
-private struct SliceSource {
-    let array: MemoryArray
-    let isLeft: Bool
-    let layout: DotOperandClass
-    let type: ScalarType
-
-    init(_ k: KernelBuilder, _ name: String, _ type: ScalarType, _ layout: DotOperandClass, slot: Int) {
-        isLeft = slot == 0
-        self.layout = layout
-        self.type = type
-        array = k.buffer(name, ScalarCode.memory(type).with(width: layout.width), .read, slot: slot)
-    }
-}
-
-/// A slice of a factor: `edge` rows or columns, as deep as the recipe says.
-private struct Slice {
-    let k: KernelBuilder
-    let code: ScalarCode
-    let frame: DotFrame
-    let source: SliceSource
-    let edge: Int
-    let recipe: WorkgroupTileDot
-    let shared: MemoryArray
-    /// Words from one depth to the next.
-    let pitch: Int
-    /// What the invocation has fetched and not yet kept, and the places in workgroup memory that it goes to.
-    private let fetched: [Variable]
-    private let rounds: Int
-
-    init(
-        _ k: KernelBuilder, _ code: ScalarCode, _ frame: DotFrame, _ source: SliceSource, edge: Int,
-        recipe: WorkgroupTileDot
-    ) {
-        (self.k, self.code, self.frame, self.source, self.edge, self.recipe) = (k, code, frame, source, edge, recipe)
-        pitch = edge + 1
-        let type = recipe.dot.types.sum
-        shared = k.workgroupArray(source.isLeft ? "left_slice" : "right_slice", type, count: recipe.depth * (edge + 1))
-        let count = edge * recipe.depth / source.layout.width
-        rounds = (count + recipe.invocations - 1) / recipe.invocations
-        let zero = k.constant(bits: 0, type.with(width: source.layout.width))
-        fetched = (0..<rounds).map { _ in k.variable(zero) }
-    }
-
-    private var width: Int { source.layout.width }
-    private var isAlongEdge: Bool { source.layout.order == .alongEdge }
-    private var operand: DotFrame.Operand { source.isLeft ? frame.left : frame.right }
-
-    /// Position along the edge and along the depth of the vector that the invocation handles in a round, and whether
-    /// there is one.
-    private func position(_ round: Int) -> (edge: KernelValue, depth: KernelValue, isThere: KernelValue?) {
-        let number = k.builtin(.localIndex) + round * recipe.invocations
-        let count = edge * recipe.depth / width
-        let isThere = (round + 1) * recipe.invocations > count ? number .< k.constant(count, .u32) : nil
-        // Neighbours fetch what is neighbouring in memory.
-        if isAlongEdge {
-            let group = k.constant(edge / width, .u32)
-            return ((number % group) * width, number / group, isThere)
-        }
-        let group = k.constant(recipe.depth / width, .u32)
-        return (number / group, (number % group) * width, isThere)
-    }
-
-    /// Fetches the slice that begins at `start`.
-    func fetch(_ start: KernelValue) {
-        let index = recipe.dot.indexType.scalar
-        let first = source.isLeft ? frame.row : frame.column
-        let extent = source.isLeft ? frame.rows : frame.columns
-        for round in 0..<rounds {
-            let (edge, depth, _) = position(round)
-            let limit = extent - (isAlongEdge ? width : 1)
-            let e = (first + edge).minimum(limit).converted(to: index)
-            let d = start + depth
-            let isInside = d .< frame.depthEnd
-            let last = frame.depthEnd - (isAlongEdge ? 1 : width)
-            let at = d.minimum(last).converted(to: index)
-            var place = operand.base
-            place = place + (isAlongEdge ? e : e * operand.edgeStride)
-            place = place + (source.layout.order == .alongDepth ? at : at * operand.depthStride)
-            let raw = source.array[width > 1 ? place >> 2 : place]
-            let types = recipe.dot.types
-            let value = code.convert(code.decode(raw, source.type), from: source.type, to: types.accumulation)
-            fetched[round].value = k.select(isInside, value, k.constant(bits: 0, value.type))
-        }
-    }
-
-    /// Puts what was fetched into workgroup memory.
-    func keep() {
-        for round in 0..<rounds {
-            let (edge, depth, isThere) = position(round)
-            let value = fetched[round].value
-            func store() {
-                for part in 0..<width {
-                    let place = isAlongEdge ? depth * pitch + edge + part : (depth + part) * pitch + edge
-                    shared[place] = width > 1 ? value[part] : value
-                }
-            }
-            if let isThere { k.if(isThere) { store() } } else { store() }
-        }
     }
 }
