@@ -12,12 +12,18 @@ public struct KernelInterpreter: Sendable {
     public var multiplyAdd: SPIRVOptions.MultiplyAdd
     /// Invocations in a subgroup.
     public var subgroupSize: Int
+    /// What the device makes of the freedom that Vulkan leaves it.
+    public var floats: FloatBehaviour
     /// How many operations of single invocations a run may take.
     public var budget: Int
 
-    /// Fused, subgroups of 8, and 2^31 operations unless told otherwise.
-    public init(multiplyAdd: SPIRVOptions.MultiplyAdd = .fused, subgroupSize: Int = 8, budget: Int = 1 << 31) {
+    /// Fused, subgroups of 8, IEEE 754, and 2^31 operations unless told otherwise.
+    public init(
+        multiplyAdd: SPIRVOptions.MultiplyAdd = .fused, subgroupSize: Int = 8, floats: FloatBehaviour = .exact,
+        budget: Int = 1 << 31
+    ) {
         self.multiplyAdd = multiplyAdd
+        self.floats = floats
         self.subgroupSize = subgroupSize
         self.budget = budget
     }

@@ -126,15 +126,15 @@ final class WorkgroupMachine {
         case .pushConstant(let index): for lane in active { result[lane] = pushConstants[index] }
         case .specialization(let index): for lane in active { result[lane] = specializations[index] }
         case .unary(let unary, let a):
-            let (x, function) = (values[a.index], Scalars.unary(unary, kernel.types[a.index].scalar))
+            let (x, function) = (values[a.index], self.unary(unary, kernel.types[a.index].scalar))
             for lane in active { for i in lane * width..<(lane + 1) * width { result[i] = function(x[i]) } }
         case .binary(let binary, let a, let b):
             let (x, y) = (values[a.index], values[b.index])
-            let function = Scalars.binary(binary, type.scalar)
+            let function = self.binary(binary, type.scalar)
             for lane in active { for i in lane * width..<(lane + 1) * width { result[i] = try function(x[i], y[i]) } }
         case .compare(let comparison, let a, let b):
             let (x, y) = (values[a.index], values[b.index])
-            let function = Scalars.compare(comparison, kernel.types[a.index].scalar)
+            let function = self.compare(comparison, kernel.types[a.index].scalar)
             for lane in active {
                 for i in lane * width..<(lane + 1) * width { result[i] = function(x[i], y[i]) ? 1 : 0 }
             }
@@ -149,12 +149,12 @@ final class WorkgroupMachine {
             }
         case .multiplyAdd(let a, let b, let c):
             let (x, y, z) = (values[a.index], values[b.index], values[c.index])
-            let function = Scalars.multiplyAdd(type.scalar, interpreter.multiplyAdd)
+            let function = multiplyAdd(type.scalar)
             for lane in active { for i in lane * width..<(lane + 1) * width { result[i] = function(x[i], y[i], z[i]) } }
         case .convert(let a):
             let (x, from) = (values[a.index], kernel.types[a.index].scalar)
             for lane in active {
-                for i in lane * width..<(lane + 1) * width { result[i] = try Scalars.convert(x[i], from, type.scalar) }
+                for i in lane * width..<(lane + 1) * width { result[i] = try convert(x[i], from, type.scalar) }
             }
         case .bitcast(let a): bitcast(a, type, &result)
         case .construct(let parts):

@@ -46,6 +46,7 @@ extension MathLibrary {
         let c = pick(x .< 1.0, x - (u - 1.0), 1.0 - (u - x))
         let regular = (u .!= 0.0) & (u.magnitude .< Double.infinity)
         let correction = pick(regular, quotient(c, u), x.like(0.0))
-        return pick(x .== 0.0, x, logarithm(u) + correction)
+        // Where u is 1, x itself is within half a unit; -0 and denormals stay.
+        return pick(u .== 1.0, x, logarithm(u) + correction)
     }
 }
