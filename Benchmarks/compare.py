@@ -6,6 +6,7 @@
     Benchmarks/compare.py                            everything, with the engines that are there
     Benchmarks/compare.py --cases gemm,softmax       cases whose name begins so
     Benchmarks/compare.py --engines onnxruntime,torch --rounds 3
+    Benchmarks/compare.py --vulkan                   the Vulkan backend and its peers on the same driver
 
 Needs nothing but Python's standard library; the peers run in the environment that Benchmarks/peers/setup makes. README.md
 beside this file says what is measured and how the engines are talked to.
@@ -42,6 +43,17 @@ PROMISES = 8  # rows of targets() when everything was measured
 OURS = "heterodyne"
 ENGINES = [OURS, "onnxruntime", "torch"]
 
+OURS_VULKAN = "heterodyne-vulkan"
+VULKAN_ENGINES = [OURS_VULKAN, "iree-vulkan", "ncnn-vulkan"]
+VULKAN_DEVICE = "vulkan:0"
+COPY, MULTIPLY_ADD = "ceiling-copy:16777216", "ceiling-fma:4096"
+VULKAN_CASES = [
+    COPY, MULTIPLY_ADD, "gemm:512x512x512", "gemm:1024x1024x1024", "gemm:1x4096x4096", "gemm-batched:12x128x64x128",
+    "copy:16777216", "gelu-fused:16777216", "softmax:4096x1024", "layernorm:4096x1024", "transpose:4096x4096",
+    "encoder:1x128",
+]
+VULKAN_PROMISES = 5  # rows of vulkan_targets() when everything was measured
+
 
 def work(case):
     """The case's amount of work and its unit: floating-point operations, or bytes that have to be read and written."""
@@ -58,6 +70,8 @@ def work(case):
         linear = 2 * tokens * (4 * hidden * hidden + 2 * hidden * encoder.INTERMEDIATE)
         attention = 4 * tokens * sequence * hidden
         return encoder.LAYERS * (linear + attention), "GFLOP/s"
+    if kind == "ceiling-fma":
+        return 2 * 32 * 1024 * 65536 * sizes[0] // 4096, "GFLOP/s"
     if kind == "adds":
         return None, None
     elements = 1
@@ -167,9 +181,11 @@ def commands(arguments):
     found, absent = {}, {}
     python = encoder.cache / "venv-bench" / "bin" / "python"
     for name in arguments.engines:
-        if name == OURS:
+        if name in (OURS, OURS_VULKAN):
             if arguments.heterodyne.exists():
-                found[name] = [str(arguments.heterodyne.absolute()), "serve", "--threads", str(arguments.threads)]
+                device = ["--device", VULKAN_DEVICE] if name == OURS_VULKAN else []
+                found[name] = [
+                    str(arguments.heterodyne.absolute()), "serve", "--threads", str(arguments.threads), *device]
             else:
                 absent[name] = f"{arguments.heterodyne} is missing; run swift build -c release"
         elif python.exists():

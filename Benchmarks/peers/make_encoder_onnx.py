@@ -81,8 +81,8 @@ def attention_fused(b, x, mask, prefix):
     return b.op("Attention", x, weight, bias, mask, domain="com.microsoft", num_heads=HEADS)
 
 
-def build(weights=default_weights, batch="batch", sequence="sequence", form="standard"):
-    """The model; batch and sequence are numbers, or names for symbolic dimensions."""
+def build(weights=default_weights, batch="batch", sequence="sequence", form="standard", integers=TensorProto.INT64):
+    """The model; batch and sequence are numbers, or names for symbolic dimensions; `integers` is the inputs' type."""
     b = Builder(load_file(weights))
     embeddings = "embeddings."
     words = b.op("Gather", b.weight(embeddings + "word_embeddings.weight"), "input_ids")
@@ -122,12 +122,12 @@ def build(weights=default_weights, batch="batch", sequence="sequence", form="sta
                 b.op("Add", b.linear(active, prefix + ".output.dense"), x), prefix + ".output.LayerNorm")
 
     b.nodes.append(helper.make_node("Identity", [x], ["last_hidden_state"]))
-    integers = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, [batch, sequence])
+    inputs = [
+        helper.make_tensor_value_info(name, integers, [batch, sequence])
         for name in ("input_ids", "attention_mask", "token_type_ids")
     ]
     result = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, [batch, sequence, HIDDEN])
-    graph = helper.make_graph(b.nodes, "encoder", integers, [result], list(b.initializers.values()))
+    graph = helper.make_graph(b.nodes, "encoder", inputs, [result], list(b.initializers.values()))
     opsets = [helper.make_opsetid("", 20)] + ([helper.make_opsetid("com.microsoft", 1)] if form == "fused" else [])
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
     if form == "standard":
@@ -166,13 +166,16 @@ if __name__ == "__main__":
     parser.add_argument("--batch", type=dimension, default="batch", help="a number, or a name to leave it open")
     parser.add_argument("--sequence", type=dimension, default="sequence", help="a number, or a name to leave it open")
     parser.add_argument("--form", choices=["standard", "fused"], default="standard")
+    parser.add_argument("--int32", action="store_true", help="ids, mask, type ids of 32 bits, for engines without 64")
     parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     if not arguments.weights.exists():
         parser.error(f"{arguments.weights} is missing: run scripts/fetch_weights")
     if arguments.output:
-        onnx.save(build(arguments.weights, arguments.batch, arguments.sequence, arguments.form), arguments.output)
+        integers = TensorProto.INT32 if arguments.int32 else TensorProto.INT64
+        onnx.save(
+            build(arguments.weights, arguments.batch, arguments.sequence, arguments.form, integers), arguments.output)
     if arguments.check:
         for form in ("standard", "fused"):
             cosine, difference = check(arguments.weights, form)
