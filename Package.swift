@@ -94,7 +94,9 @@ let package = Package(
             path: "Samples/SentenceEmbedding/Command", swiftSettings: settings),
         .executableTarget(
             name: "heterodyne-benchmarks",
-            dependencies: ["Heterodyne", "SentenceEmbeddingModel", "AllocationCounter", argumentParser],
+            dependencies: [
+                "Heterodyne", "HeterodyneVulkan", "SentenceEmbeddingModel", "AllocationCounter", argumentParser,
+            ],
             path: "Benchmarks/Heterodyne", swiftSettings: settings),
         .target(name: "AllocationCounter", path: "Benchmarks/AllocationCounter"),
         // Tests.

@@ -30,6 +30,7 @@ struct BenchmarkCase {
             graph = try Self.product([sizes[0], sizes[1], sizes[2]], [sizes[0], sizes[2], sizes[3]])
         case ("gelu-fused", 1):
             graph = try Self.unary([sizes[0]]) { x throws(GraphError) in try (x * 1.25 + 0.5).gelu() }
+        case ("copy", 1): graph = try Self.unary([sizes[0]]) { x throws(GraphError) in x }
         case ("relu-fused", 1):
             graph = try Self.unary([sizes[0]]) { x throws(GraphError) in try (x * 1.25 + 0.5).relu() }
         case ("sum", 1): graph = try Self.unary([sizes[0]]) { x throws(GraphError) in try x.reduce(.sum, [0]) }

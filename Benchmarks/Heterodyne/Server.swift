@@ -4,6 +4,7 @@
 import AllocationCounter
 import Foundation
 import Heterodyne
+import HeterodyneVulkan
 
 /// Answers the line protocol of Benchmarks/README.md: prepares one case at a time and times it on request.
 final class Server {
@@ -11,6 +12,8 @@ final class Server {
         case program(Session)
         /// Bytes copied with all threads: the yardstick for what memory allows.
         case copy(UnsafeMutableRawBufferPointer, UnsafeMutableRawBufferPointer)
+        /// What a Vulkan driver gives at most.
+        case ceiling(VulkanCeiling)
     }
 
     private let device: Device
@@ -68,7 +71,14 @@ final class Server {
     /// Compiles a case and returns the nanoseconds that it took, input data not counted.
     private func prepare(_ name: String) throws -> UInt64 {
         release()
-        if name.hasPrefix("copy:"), let count = Int(name.dropFirst(5)), count > 0 {
+        if let kind = Self.ceiling(name) {
+            let ceiling = try VulkanCeiling(kind, on: device.id)
+            try ceiling.verify()
+            current = (name, .ceiling(ceiling))
+            return 0
+        }
+        // On the host a copy is the host's own; on other devices it is a program like the others.
+        if name.hasPrefix("copy:"), let count = Int(name.dropFirst(5)), count > 0, !device.id.hasPrefix("vulkan:") {
             let source = UnsafeMutableRawBufferPointer.allocate(byteCount: count * 4, alignment: 64)
             let destination = UnsafeMutableRawBufferPointer.allocate(byteCount: count * 4, alignment: 64)
             _ = source.initializeMemory(as: UInt8.self, repeating: 1)
@@ -111,11 +121,27 @@ final class Server {
             for _ in 0..<count { try session.run() }
             let duration = start.duration(to: .now)
             return (Self.nanoseconds(duration), allocation_count() - allocations)
+        case .ceiling(let ceiling):
+            try ceiling.run()
+            let start = ContinuousClock.now
+            for _ in 0..<count { try ceiling.run() }
+            return (Self.nanoseconds(start.duration(to: .now)), 0)
         case .copy(let source, let destination):
             copy(source, destination)
             let start = ContinuousClock.now
             for _ in 0..<count { copy(source, destination) }
             return (Self.nanoseconds(start.duration(to: .now)), 0)
+        }
+    }
+
+    /// What `ceiling-copy:N` (floats) and `ceiling-fma:N` (rounds) measure.
+    private static func ceiling(_ name: String) -> VulkanCeiling.Kind? {
+        let parts = name.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2, let size = Int(parts[1]) else { return nil }
+        switch parts[0] {
+        case "ceiling-copy": return .copy(elements: size)
+        case "ceiling-fma": return .multiplyAdd(rounds: size)
+        default: return nil
         }
     }
 

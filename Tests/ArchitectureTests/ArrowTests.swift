@@ -31,7 +31,7 @@ let allowedArrows: [String: Set<String>] = [
     "SentenceEmbeddingModel": ["Heterodyne"],
     "SentenceEmbedding": ["Heterodyne", "SentenceEmbeddingModel"],
     "AllocationCounter": [],
-    "heterodyne-benchmarks": ["Heterodyne", "HeterodyneHostKernels", "SentenceEmbeddingModel", "AllocationCounter"],
+    "heterodyne-benchmarks": ["Heterodyne", "HeterodyneVulkan", "SentenceEmbeddingModel", "AllocationCounter"],
 ]
 
 /// Modules of other packages, and who may import them.
