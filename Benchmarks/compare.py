@@ -259,11 +259,12 @@ def measure_memory(found):
 
 def measure_allocations(found):
     """Allocations per run in steady state, of the cases that have many steps."""
-    if OURS not in found:
+    ours = OURS if OURS in found else OURS_VULKAN
+    if ours not in found:
         return {}
     results, engine = {}, None
     try:
-        engine = Engine(OURS, found[OURS])
+        engine = Engine(ours, found[ours])
         for case in ALLOCATION_CASES:
             engine.prepare(case)
             results[case] = engine.allocations(case, ALLOCATION_RUNS) / ALLOCATION_RUNS
@@ -307,6 +308,56 @@ def targets(report):
     return [row for row in rows if row[1] is not None]
 
 
+def vulkan_targets(report):
+    """What the Vulkan backend promises, as far as it was measured."""
+    def ratio(a, b):
+        return a / b if a is not None and b is not None else None
+
+    def against(case, peer, case2=None):
+        return ratio(seconds(report, case, OURS_VULKAN), seconds(report, case2 or case, peer))
+
+    gelu = "gelu-fused:16777216"
+    rows = [
+        ("encoder:1x128, time over IREE's", against("encoder:1x128", "iree-vulkan"), 1 / 6, False),
+        *((f"gemm:{n}, rate over IREE's", against(f"gemm:{n}x{n}x{n}", "iree-vulkan"), 3.0, True) for n in (512, 1024)),
+        ("gelu-fused, time over IREE's", against(gelu, "iree-vulkan"), 0.5, False),
+        ("gelu-fused, time over the copy kernel's", against(gelu, OURS_VULKAN, COPY), 2.5, False),
+    ]
+    return [
+        (text, 1 / value if more else value, limit, more) for text, value, limit, more in rows if value is not None]
+
+
+def promises(report):
+    """The rows of all targets that concern the engines of the report, and how many there should be."""
+    rows, count = [], 0
+    if OURS in report["engines"]:
+        rows, count = targets(report), PROMISES
+    if OURS_VULKAN in report["engines"]:
+        rows, count = rows + vulkan_targets(report), count + VULKAN_PROMISES
+    return rows, count
+
+
+def ceilings(report):
+    """Rows that set rates against what the driver's own ceiling gives: of bytes the copy kernel, of arithmetic the
+    multiply-adds."""
+    tops = {}
+    for case in (COPY, MULTIPLY_ADD):
+        time, (amount, unit) = seconds(report, case, OURS_VULKAN), work(case)
+        if time:
+            tops[unit] = amount / time
+    rows = []
+    for case, results in report["cases"].items():
+        amount, unit = work(case)
+        if unit not in tops:
+            continue
+        row = [case]
+        for name in report["engines"]:
+            time = results.get(name, {}).get("median_seconds")
+            row.append("-" if time is None else f"{amount / time / 1e9:.2f} ({100 * amount / time / tops[unit]:.0f} %)")
+        rows.append([*row, unit])
+    return rows
+
+
 def met(row):
     _, value, limit, more = row
     return value >= limit if more else value <= limit
@@ -319,19 +370,20 @@ def table(header, rows):
 
 def markdown(report):
     engines = report["engines"]
-    peers = [name for name in engines if name != OURS] if OURS in engines else []
-    header = ["case", *(f"{name} ms" for name in engines), "rate of each", *(f"{OURS} / {peer}" for peer in peers)]
-    rows = []
+    ours = OURS if OURS in engines else OURS_VULKAN
+    peers = [name for name in engines if name != ours] if ours in engines else []
+    header = ["case", *(f"{name} ms" for name in engines), "rate of each", *(f"{ours} / {peer}" for peer in peers)]
+    rows, digits = [], 1 if OURS_VULKAN in engines else 0
     for case, results in report["cases"].items():
         amount, unit = work(case)
         times = [results.get(name, {}).get("median_seconds") for name in engines]
         row = [case, *("-" if t is None else f"{t * 1e3:.4g}" for t in times)]
         if unit:
-            row.append(" / ".join("-" if t is None else f"{amount / t / 1e9:.0f}" for t in times) + f" {unit}")
+            row.append(" / ".join("-" if t is None else f"{amount / t / 1e9:.{digits}f}" for t in times) + f" {unit}")
         else:
             row.append("")
         for peer in peers:
-            a, b = seconds(report, case, OURS), seconds(report, case, peer)
+            a, b = seconds(report, case, ours), seconds(report, case, peer)
             row.append("-" if a is None or b is None else f"{a / b:.2f}")
         rows.append(row)
     machine = report["machine"]
@@ -342,6 +394,14 @@ def markdown(report):
         + ", ".join(f"{name} {version}" for name, version in report["versions"].items()) + ".\n",
         table(header, rows),
     ]
+    if "driver" in report:
+        parts.insert(1, f"Vulkan driver: {report['driver']}.\n")
+    against = ceilings(report)
+    if against:
+        parts += [
+            "Rates, and in brackets what that is of the driver's own ceiling: the copy kernel of "
+            f"{COPY} for bytes, the multiply-adds of {MULTIPLY_ADD} for arithmetic:\n",
+            table(["case", *engines, "unit"], against)]
     compile_rows = []
     for case, results in report["cases"].items():
         times = [results.get(name, {}).get("compile_seconds") for name in engines]
@@ -360,16 +420,16 @@ def markdown(report):
     allocations = {case: count for case, count in report.get("allocations", {}).items() if case != "error"}
     if allocations:
         parts += [
-            f"Allocations per run of {OURS}, over {ALLOCATION_RUNS} runs after the first:\n",
+            f"Allocations per run of {ours}, over {ALLOCATION_RUNS} runs after the first:\n",
             table(["case", "allocations"], [[case, f"{count:g}"] for case, count in allocations.items()]),
         ]
-    promises = targets(report)
-    if promises:
+    promised, _ = promises(report)
+    if promised:
         parts += [
             "Targets:\n",
             table(["target", "measured", "limit", "met"], [
-                [row[0], f"{row[1]:.3g}", f"{'>=' if row[3] else '<='} {row[2]:g}", "yes" if met(row) else "NO"]
-                for row in promises]),
+                [row[0], f"{row[1]:.3g}", f"{'>=' if row[3] else '<='} {row[2]:.3g}", "yes" if met(row) else "NO"]
+                for row in promised]),
         ]
     faults = [f"{name}: {reason}" for name, reason in report["absent"].items()]
     faults += [
@@ -398,21 +458,39 @@ def machine():
     }
 
 
+def vulkan_driver():
+    """The driver's name and version, as vulkaninfo tells them of the first device."""
+    try:
+        text = subprocess.run(["vulkaninfo", "--summary"], capture_output=True, text=True, timeout=60).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown, vulkaninfo does not run"
+    facts = {}
+    for line in text.splitlines():
+        key, equals, value = line.partition("=")
+        if equals:
+            facts.setdefault(key.strip(), value.strip())
+    return ", ".join(facts[key] for key in ("deviceName", "driverInfo", "apiVersion") if key in facts) or "unknown"
+
+
 def versions(found):
-    peers = [name for name in found if name != OURS]
+    peers = [name for name in found if name not in (OURS, OURS_VULKAN)]
     if not peers:
         return {}
+    packages = [{"iree-vulkan": "iree-base-runtime", "ncnn-vulkan": "ncnn"}.get(name, name) for name in peers]
     program = "import importlib.metadata as m, sys; print(*(m.version(n) for n in sys.argv[1:]))"
-    result = subprocess.run([found[peers[0]][0], "-c", program, *peers], capture_output=True, text=True)
+    result = subprocess.run([found[peers[0]][0], "-c", program, *packages], capture_output=True, text=True)
     return dict(zip(peers, result.stdout.split()))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = lambda text: [name for name in text.split(",") if name]
-    parser.add_argument("--engines", type=names, default=ENGINES, help=f"comma-separated, of {','.join(ENGINES)}")
+    every = ENGINES + VULKAN_ENGINES
+    parser.add_argument(
+        "--vulkan", action="store_true", help=f"the Vulkan backend on {VULKAN_DEVICE}, its peers, its cases and targets")
+    parser.add_argument("--engines", type=names, help=f"comma-separated, of {','.join(every)}")
     parser.add_argument("--cases", type=names, default=[], help="comma-separated beginnings of case names")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, help="7 by default, 5 with --vulkan")
     parser.add_argument("--seconds", type=float, default=0.15, help="about how long each engine runs per round")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
@@ -422,16 +500,19 @@ def main():
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a target is missed or not measured")
     parser.add_argument("--list", action="store_true", help="print the names of all cases")
     arguments = parser.parse_args()
+    listed = VULKAN_CASES if arguments.vulkan else CASES
+    arguments.engines = arguments.engines or (VULKAN_ENGINES if arguments.vulkan else ENGINES)
+    arguments.rounds = (5 if arguments.vulkan else 7) if arguments.rounds is None else arguments.rounds
     if arguments.list:
-        print("\n".join(CASES))
+        print("\n".join(listed))
         return 0
-    unknown = [name for name in arguments.engines if name not in ENGINES]
+    unknown = [name for name in arguments.engines if name not in every]
     if unknown:
-        parser.error(f"unknown engine {', '.join(unknown)}; there are {', '.join(ENGINES)}")
+        parser.error(f"unknown engine {', '.join(unknown)}; there are {', '.join(every)}")
     if arguments.rounds < 1 or arguments.threads < 1 or arguments.seconds <= 0:
         parser.error("--rounds, --threads and --seconds have to be positive")
     cases = [
-        case for case in CASES
+        case for case in listed
         if not arguments.cases or any(case.startswith(beginning) for beginning in arguments.cases)]
     if not cases:
         parser.error(f"no case begins with {', '.join(arguments.cases)}; --list shows them")
@@ -442,6 +523,8 @@ def main():
         "threads": arguments.threads, "rounds": arguments.rounds, "machine": machine(), "versions": versions(found),
         "absent": absent, "cases": {}, "memory": {}, "allocations": {},
     }
+    if arguments.vulkan:
+        report["driver"] = vulkan_driver()
     engines = []
     for name, command in found.items():
         try:
@@ -475,8 +558,9 @@ def main():
     (arguments.output / "benchmark.md").write_text(text)
     print(text)
     print(f"written: {arguments.output}/benchmark.json and benchmark.md", file=sys.stderr)
-    promises = targets(report)
-    return 1 if arguments.strict and (len(promises) < PROMISES or not all(map(met, promises))) else 0
+    promised, wanted = promises(report)
+    wanted = wanted or PROMISES
+    return 1 if arguments.strict and (len(promised) < wanted or not all(map(met, promised))) else 0
 
 
 if __name__ == "__main__":

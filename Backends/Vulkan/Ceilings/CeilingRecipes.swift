@@ -1,6 +1,7 @@
 // Heterodyne: kernels that do one thing as fast as a device can: copy memory, multiply and add.
 // SPDX-License-Identifier: Apache-2.0
 
+import HeterodyneGraph
 import HeterodyneKernelIR
 
 /// Copies vectors of four float32, one for each invocation.
