@@ -14,6 +14,8 @@ struct ProgramRunner {
 
     init(_ options: VulkanOptions? = nil) { backend = options.map { VulkanBackend($0) } ?? VulkanBackend() }
 
+    init(_ backend: VulkanBackend) { self.backend = backend }
+
     /// The outputs of a graph for literals, bound to fresh buffers.
     func run(_ graph: Graph, _ inputs: [Literal], donated: Set<Int> = []) throws -> [Literal] {
         let program = try backend.compile(CompilationUnit(graph: graph, donatedInputs: donated), for: Self.device)

@@ -29,6 +29,8 @@ struct VulkanOptions: Sendable {
     var forcesStaging = false
     /// Makes every kernel reach memory through addresses.
     var forcesAddresses = false
+    /// Finds the tiles of products by running the candidates when programs are compiled (`HETERODYNE_AUTOTUNE`).
+    var autotunes = false
     var validation = ValidationMode.off
     /// Makes calls fail, in tests.
     var failures: FailureInjector?
@@ -42,6 +44,7 @@ struct VulkanOptions: Sendable {
         options.cacheDirectory = defaultCacheDirectory
         options.forcesStaging = environment("HETERODYNE_VULKAN_STAGING") == "1"
         options.forcesAddresses = environment("HETERODYNE_VULKAN_ADDRESSES") == "1"
+        options.autotunes = environment("HETERODYNE_AUTOTUNE") == "1"
         switch environment("HETERODYNE_VULKAN_VALIDATION") {
         case "1", "core": options.validation = .core
         case "2", "synchronization": options.validation = .synchronization

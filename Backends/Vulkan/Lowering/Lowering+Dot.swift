@@ -176,7 +176,13 @@ private struct ProductLowering {
             throw BackendError(
                 .unsupported, "\(shape.resultExtents) is beyond 32-bit indices, and the device has no 64-bit integers")
         }
-        let schedule = DotSchedule(problem, target)
+        let oriented = DotSchedule.oriented(problem)
+        let isSwapped = oriented.dot.transposesResult
+        let tuning = lowering.options.dotTuner?.tuning(
+            for: oriented, leftByteCount: (isSwapped ? right : left).bound.byteCount,
+            rightByteCount: (isSwapped ? left : right).bound.byteCount)
+        let schedule = DotSchedule(
+            oriented: oriented, tuning ?? DotTuning.candidates(oriented, target)[0], target)
         let (numbers, dot) = (schedule.problem.numbers, schedule.problem.dot)
         let factors = (dot.transposesResult ? [right, left] : [left, right]).map(Access.read)
         let others = operands.map(Access.read)

@@ -10,6 +10,8 @@ struct ProgramLoweringOptions: Hashable, Sendable {
     var device: String
     /// Whether kernels reach memory through addresses even where descriptors would do.
     var forcesAddresses = false
+    /// Chooses the tiles of products by running them; nil: they are chosen by the device's limits.
+    var dotTuner: DotTuner?
 }
 
 /// A range of a block that a step uses.

@@ -23,7 +23,9 @@ final class VulkanProgram: Executable, Sendable {
         let graph = try Expansion.expanded(unit.graph, device.target, device: device.id)
         let lowering = Lowering(
             graph, donated: unit.donatedInputs, arithmetic: unit.arithmetic, target: device.target,
-            options: ProgramLoweringOptions(device: device.id, forcesAddresses: device.options.forcesAddresses))
+            options: ProgramLoweringOptions(
+                device: device.id, forcesAddresses: device.options.forcesAddresses,
+                dotTuner: device.options.autotunes ? DotTuner(device) : nil))
         let plan = try lowering.run()
         // All pipelines are asked for at once, so that the driver compiles them in parallel.
         _ = try device.pipelines(plan.pipelines)

@@ -44,6 +44,19 @@ enum DotTuning: Hashable, Sendable {
         }
     }
 
+    /// The parameters as text that tells tunings apart.
+    var text: String {
+        switch self {
+        case .registers(let rows, let columns, let unroll, let columnLanes, let depthLanes, let sharesLeft):
+            "registers \(rows) \(columns) \(unroll) \(columnLanes) \(depthLanes) \(sharesLeft)"
+        case .workgroup(let rows, let columns, let rowLanes, let columnLanes, let depth):
+            "workgroup \(rows) \(columns) \(rowLanes) \(columnLanes) \(depth)"
+        case .engine(let shape, let rowSubgroups, let columnSubgroups, let rowMatrices, let columnMatrices, let depth):
+            "engine \(shape.m) \(shape.n) \(shape.k) \(shape.operand) \(shape.accumulator) \(rowSubgroups) "
+                + "\(columnSubgroups) \(rowMatrices) \(columnMatrices) \(depth)"
+        }
+    }
+
     /// Whether a device can run it on sums of `type`.
     func fits(_ target: KernelTarget, _ type: KernelType) -> Bool {
         let bytes: Int
