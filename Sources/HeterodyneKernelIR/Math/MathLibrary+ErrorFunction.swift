@@ -27,6 +27,6 @@ extension MathLibrary {
         var p = table[index + 15 * 8]
         for row in (0..<15).reversed() { p = muladd(p, t, table[index + row * 8]) }
         let y = pick(inside, a * p, x.like(1.0))
-        return pick(x .!= x, x, withSign(y, of: x))
+        return pick(isNaN(x), x, withSign(y, of: x))
     }
 }

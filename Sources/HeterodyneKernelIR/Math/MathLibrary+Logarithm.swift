@@ -35,16 +35,19 @@ extension MathLibrary {
             y = muladd(k, MathTables.ln2Lo64, rest) - halfSquare
             y = muladd(k, MathTables.ln2Hi64, f + y)
         }
-        y = pick(x .== 0.0, x.like(-Double.infinity), y)
-        y = pick(x .< 0.0, x.like(Double.nan), y)
-        return pick(x .< Double.infinity, y, x)
+        // Positive and finite by the bits; what a device flushes is zero to it.
+        let bits = word(x)
+        let infinity: UInt64 = isSingle(x) ? 0x7f80_0000 : 0x7ff0_0000_0000_0000
+        let special = pick(bits .== builder.constant(bits: infinity, bits.type), x, x.like(Double.nan))
+        y = pick((bits - 1) .< builder.constant(bits: infinity - 1, bits.type), y, special)
+        return pick(x .== 0.0, x.like(-Double.infinity), y)
     }
 
     /// log(1 + x), within 3 ULP; keeps -0 and denormals.
     public func logarithmOnePlus(_ x: KernelValue) -> KernelValue {
         let u = 1.0 + x
         let c = pick(x .< 1.0, x - (u - 1.0), 1.0 - (u - x))
-        let regular = (u .!= 0.0) & (u.magnitude .< Double.infinity)
+        let regular = (u .!= 0.0) & isFinite(u)
         let correction = pick(regular, quotient(c, u), x.like(0.0))
         // Where u is 1, x itself is within half a unit; -0 and denormals stay.
         return pick(u .== 1.0, x, logarithm(u) + correction)

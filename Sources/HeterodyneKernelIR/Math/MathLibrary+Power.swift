@@ -27,9 +27,9 @@ extension MathLibrary {
         var r = exponential(product, low: low)
         let (zero, infinity) = (x.like(0.0), x.like(Double.infinity))
         let isPositive = y .> 0.0
-        let isEdge = (ax .== 0.0) | (ax .== infinity)
+        let isEdge = (ax .== 0.0) | isInfinite(x)
         r = pick(isEdge, pick((ax .== 0.0) .== isPositive, zero, infinity), r)
-        r = pick(y.magnitude .== infinity, pick((ax .< 1.0) .== isPositive, zero, infinity), r)
+        r = pick(isInfinite(y), pick((ax .< 1.0) .== isPositive, zero, infinity), r)
         return powerSpecials(x, y, r)
     }
 
@@ -77,16 +77,16 @@ extension MathLibrary {
 
     /// What IEEE 754 says about pow beside exp(y log|x|).
     private func powerSpecials(_ x: KernelValue, _ y: KernelValue, _ magnitude: KernelValue) -> KernelValue {
-        let (ax, ay) = (x.magnitude, y.magnitude)
-        let (half, infinity) = (0.5 * y, x.like(Double.infinity))
+        let ax = x.magnitude
+        let half = 0.5 * y
         let isInteger = y.truncated .== y
         let isOdd = isInteger & (half.truncated .!= half)
         let isNegative = integer(x) .< 0
         var r = pick(isOdd & isNegative, -magnitude, magnitude)
-        let isOutside = ((x .< 0.0) & (ax .< infinity)) & !isInteger
+        let isOutside = ((x .< 0.0) & isFinite(x)) & !isInteger
         r = pick(isOutside, x.like(Double.nan), r)
-        r = pick((x .!= x) | (y .!= y), x + y, r)
-        let isOne = ((x .== 1.0) | (y .== 0.0)) | ((ax .== 1.0) & (ay .== infinity))
+        r = pick(isNaN(x) | isNaN(y), x.like(Double.nan), r)
+        let isOne = ((x .== 1.0) | (y .== 0.0)) | ((ax .== 1.0) & isInfinite(y))
         return pick(isOne, x.like(1.0), r)
     }
 }

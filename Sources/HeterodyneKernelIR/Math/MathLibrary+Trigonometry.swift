@@ -50,7 +50,7 @@ extension MathLibrary {
         let r = builder.variable(r3 + muladd(n, -0x1.4611a6p-42, lost))
         let quadrant = builder.variable(integer(moved))
         let size = x.magnitude
-        let isHuge = (size .> 1607.0) & (size .< Double.infinity)
+        let isHuge = (size .> 1607.0) & isFinite(x)
         builder.if(any(isHuge)) {
             let width = x.type.width
             // The table has no entries for other components.
@@ -59,7 +59,7 @@ extension MathLibrary {
             r.value = pick(isHuge, joined(parts.map(\.r)), r.value)
             quadrant.value = pick(isHuge, joined(parts.map(\.quadrant)), quadrant.value)
         }
-        return (pick(size .< Double.infinity, r.value, x - x), quadrant.value)
+        return (pick(isFinite(x), r.value, x.like(Double.nan)), quadrant.value)
     }
 
     /// float64: x = r + quadrant pi/2 (modulo 2 pi), the quadrant as i32.
@@ -72,12 +72,12 @@ extension MathLibrary {
         let r = builder.variable(near)
         let quadrant = builder.variable(integer(moved).converted(to: .int32))
         let size = x.magnitude
-        builder.if((size .> 1_048_576.0) & (size .< Double.infinity)) {
+        builder.if((size .> 1_048_576.0) & isFinite(x)) {
             let (far, which) = reduceHuge(x)
             r.value = far
             quadrant.value = which
         }
-        return (pick(size .< Double.infinity, r.value, x - x), quadrant.value)
+        return (pick(isFinite(x), r.value, x.like(Double.nan)), quadrant.value)
     }
 
     /// a b as two words, of the type of a and b.

@@ -86,6 +86,25 @@ public struct MathLibrary {
     /// NaN stays NaN.
     func atMost(_ x: KernelValue, _ bound: Double) -> KernelValue { pick(x .> bound, x.like(bound), x) }
 
+    /// Bits of |x| without the sign's place, and those of infinity: comparing them is what drivers that assume finite
+    /// numbers cannot optimize away.
+    private func doubled(_ x: KernelValue) -> (bits: KernelValue, infinity: KernelValue) {
+        let bits = word(x) << 1
+        return (bits, builder.constant(bits: x.type.bits == 64 ? 0xffe0_0000_0000_0000 : 0xff00_0000, bits.type))
+    }
+    func isFinite(_ x: KernelValue) -> KernelValue {
+        let (bits, infinity) = doubled(x)
+        return bits .< infinity
+    }
+    func isInfinite(_ x: KernelValue) -> KernelValue {
+        let (bits, infinity) = doubled(x)
+        return bits .== infinity
+    }
+    func isNaN(_ x: KernelValue) -> KernelValue {
+        let (bits, infinity) = doubled(x)
+        return bits .> infinity
+    }
+
     /// |x| with the sign of another number.
     func withSign(_ x: KernelValue, of sign: KernelValue) -> KernelValue {
         let bits = integer(x)
