@@ -26,18 +26,20 @@ public struct VulkanBackend: Backend {
 
     /// What a device can do.
     public func capabilities(of device: String) throws(BackendError) -> Capabilities {
-        try VulkanCapabilities.make(registry.device(device))
+        let (physical, target) = try registry.target(device)
+        return VulkanCapabilities.make(physical, target)
     }
 
     /// Every primitive whose types the device computes is native; composites are where kernels take their types and
     /// shapes.
     public func support(for node: NodeSignature, on device: String) -> Support {
         do throws(BackendError) {
-            let opened = try registry.device(device)
+            let (physical, target) = try registry.target(device)
             switch node.operation {
-            case .composite(let composite) where !VulkanClaims.runs(composite, node.operandTypes, opened.target):
+            case .composite(let composite) where !VulkanClaims.runs(composite, node.operandTypes, target):
                 return .byDecomposition
-            case .composite, .primitive, .parameter: return VulkanCapabilities.make(opened).support(for: node)
+            case .composite, .primitive, .parameter:
+                return VulkanCapabilities.make(physical, target).support(for: node)
             }
         } catch { return .unsupported(reason: error.message) }
     }

@@ -6,8 +6,7 @@ import HeterodyneGraph
 
 /// What a Vulkan device can do, as data.
 enum VulkanCapabilities {
-    static func make(_ device: VulkanDevice) -> Capabilities {
-        let target = device.target
+    static func make(_ physical: PhysicalDevice, _ target: KernelTarget) -> Capabilities {
         var types: [ScalarType: ScalarUsage] = [:]
         for type in ScalarType.allCases {
             let usages = usages(type, target)
@@ -20,20 +19,30 @@ enum VulkanCapabilities {
                 elementwiseRegions: true, dotEpilogues: true,
                 maximumOperands: max(1, min(12, target.maximumBuffers - 2)), scalarTypes: computed,
                 composites: VulkanClaims.elementwiseNames),
-            maximumBufferByteCount: device.memory.maximumByteCount, hasUnifiedMemory: false,
+            maximumBufferByteCount: physical.maximumPieceByteCount, hasUnifiedMemory: false,
             numerics: numerics(target))
     }
 
     /// In which ways kernels for the target use a type.
     static func usages(_ type: ScalarType, _ target: KernelTarget) -> ScalarUsage {
         guard target.stores(type), ScalarCode.supports(type, target) else { return [] }
+        var usages: ScalarUsage
         switch type {
-        case .float8e4m3fn, .float8e5m2, .int4, .uint4: return [.storage, .convert]
-        case .bool: return [.storage, .convert, .arithmetic]
+        case .float8e4m3fn, .float8e5m2, .int4, .uint4: usages = [.storage, .convert]
+        case .bool: usages = [.storage, .convert, .arithmetic]
         case .int64, .uint64, .float64, .float32, .float16, .bfloat16, .int8, .uint8, .int16, .uint16, .int32,
             .uint32:
-            return .compute
+            usages = .compute
         }
+        switch type {
+        case .int32, .uint32: usages.insert(.atomicAdd)
+        case .int64, .uint64: if target.features.contains(.int64Atomics) { usages.insert(.atomicAdd) }
+        case .float32: if target.features.contains(.float32AtomicAdd) { usages.insert(.atomicAdd) }
+        case .float64: if target.features.contains(.float64AtomicAdd) { usages.insert(.atomicAdd) }
+        case .float8e4m3fn, .float8e5m2, .int4, .uint4, .bool, .float16, .bfloat16, .int8, .uint8, .int16, .uint16:
+            break
+        }
+        return usages
     }
 
     /// How accurate the kernels are: products and sums are the device's own, which Vulkan rounds correctly, the rest is

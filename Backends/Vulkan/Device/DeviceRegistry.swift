@@ -57,41 +57,77 @@ final class DeviceRegistry: @unchecked Sendable {
         return try result.get()
     }
 
+    /// What kernels are built for on a device, with the self-test's results. The device is opened only where these are
+    /// not known yet.
+    func target(_ id: String) throws(BackendError) -> (PhysicalDevice, KernelTarget) {
+        let found: (PhysicalDevice, KernelTarget)? = state.withLock { state in
+            list(&state)
+            guard let known = state.devices[id] else { return nil }
+            if let open = known.open, !open.isLost { return (known.physical, open.target) }
+            var target = known.physical.target(options)
+            guard
+                let arithmetic = SelfTest.read(
+                    SelfTest.file(known.physical, target, folder: options.vulkanCacheDirectory))
+            else { return nil }
+            target.measured(arithmetic)
+            return (known.physical, target)
+        }
+        if let found { return found }
+        let device = try device(id)
+        return (device.logical.physical, device.target)
+    }
+
+    /// Fills the listing once. Drivers are asked for facts, no device is opened.
     private func list(_ state: inout State) {
         if state.listing != nil { return }
         var listing = DeviceListing()
         do throws(BackendError) {
             let instance = try VulkanInstance.shared(options)
-            for (index, handle) in try instance.physicalDevices().enumerated() {
+            let handles = try instance.physicalDevices()
+            for (index, handle) in handles.enumerated() {
                 let id = "vulkan:\(index)"
-                let basics = PhysicalDevice.basics(instance, handle)
-                let version = VulkanVersion(packed: basics.apiVersion)
-                guard version >= VulkanVersion(1, 2) else {
-                    listing.unavailable.append(
-                        UnavailableDevice(
-                            id: id, backend: "vulkan",
-                            reason: "\(text(basics.deviceName)) has Vulkan \(version); 1.2 or later is needed",
-                            remedy: "install a newer driver"))
-                    continue
+                switch Self.examine(instance, handle, id) {
+                case .success(let physical):
+                    let descriptor = physical.descriptor(id: id, instance: instance, options: options)
+                    listing.devices.append(descriptor)
+                    state.devices[id] = Known(physical: physical, descriptor: descriptor)
+                case .failure(let obstacle): listing.unavailable.append(obstacle.device)
                 }
-                let physical = PhysicalDevice(instance, handle)
-                if let obstacle = physical.obstacle {
-                    listing.unavailable.append(
-                        UnavailableDevice(
-                            id: id, backend: "vulkan", reason: "\(physical.name): \(obstacle)",
-                            remedy: "use another device or a newer driver"))
-                    continue
-                }
-                let descriptor = physical.descriptor(id: id, instance: instance)
-                listing.devices.append(descriptor)
-                state.devices[id] = Known(physical: physical, descriptor: descriptor)
             }
+            listing.unavailable += handles.isEmpty ? DriverDiagnosis().absence() : DriverDiagnosis().remarks()
         } catch {
-            listing.unavailable.append(
-                UnavailableDevice(
-                    id: VulkanBackend.firstDevice, backend: "vulkan", reason: error.message,
-                    remedy: VulkanLibrary.remedy))
+            if (try? VulkanLibrary.load(options.libraryNames)) != nil, error.kind == .deviceUnavailable {
+                // The loader works, the drivers do not.
+                listing.unavailable += DriverDiagnosis().absence()
+            } else {
+                listing.unavailable.append(
+                    UnavailableDevice(
+                        id: VulkanBackend.firstDevice, backend: "vulkan", reason: error.message,
+                        remedy: VulkanLibrary.remedy))
+            }
         }
         state.listing = listing
+    }
+
+    private struct Obstacle: Error { var device: UnavailableDevice }
+
+    private static func examine(
+        _ instance: VulkanInstance, _ handle: VkPhysicalDevice, _ id: String
+    ) -> Result<PhysicalDevice, Obstacle> {
+        let basics = PhysicalDevice.basics(instance, handle)
+        let version = VulkanVersion(packed: basics.apiVersion)
+        func unusable(_ reason: String, _ remedy: String) -> Result<PhysicalDevice, Obstacle> {
+            .failure(
+                Obstacle(
+                    device: UnavailableDevice(
+                        id: id, backend: "vulkan", reason: "\(text(basics.deviceName)): \(reason)", remedy: remedy)))
+        }
+        guard version >= VulkanVersion(1, 2) else {
+            return unusable(
+                "the driver has Vulkan \(version); 1.2 or later is needed", "install a newer driver, if there is one")
+        }
+        let physical = PhysicalDevice(instance, handle)
+        if let obstacle = physical.obstacle { return unusable(obstacle, "install a newer driver, if there is one") }
+        return .success(physical)
     }
 }

@@ -3,13 +3,12 @@
 
 import CVulkan
 import HeterodyneBackend
+import HeterodyneKernelIR
 
 extension PhysicalDevice {
     /// The device as the listing shows it.
-    func descriptor(id: String, instance: VulkanInstance) -> DeviceDescriptor {
-        let local = memoryHeaps.indices.filter { memoryHeaps[$0].isLocal }
-        let heap = local.max { memoryHeaps[$0].byteCount < memoryHeaps[$1].byteCount }
-        let room = heap.map { self.heap($0, instance) }
+    func descriptor(id: String, instance: VulkanInstance, options: VulkanOptions) -> DeviceDescriptor {
+        let heap = tensorHeap.map { self.heap($0, instance) }
         let kind: DeviceDescriptor.Kind =
             switch properties.deviceType {
             case VK_PHYSICAL_DEVICE_TYPE_CPU: .cpu
@@ -17,12 +16,28 @@ extension PhysicalDevice {
             case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: .integratedGPU
             default: .other
             }
+        var facts = details(options)
+        facts["Vulkan loader"] = "\(instance.library.name) \(instance.library.version)"
         return DeviceDescriptor(
-            id: id, backend: "vulkan", kind: kind, isSoftware: isSoftware, name: name, vendor: vendor, threads: 1,
-            memoryByteCount: Int(clamping: room?.byteCount ?? 0),
-            freeMemoryByteCount: room?.free.map { Int(clamping: $0) },
+            id: id, backend: "vulkan", kind: kind, isSoftware: isSoftware, name: name, vendor: vendor,
+            // Vulkan does not tell how many workgroups run at once.
+            threads: 1, memoryByteCount: Int(clamping: heap?.byteCount ?? 0),
+            freeMemoryByteCount: heap?.free.map { Int(clamping: $0) },
             versions: ["Vulkan": version.description, text(properties12.driverName): text(properties12.driverInfo)],
-            details: details, fingerprint: fingerprint)
+            details: facts, fingerprint: fingerprint)
+    }
+
+    /// The largest heap that the device has for itself.
+    private var tensorHeap: Int? {
+        let heaps = memoryHeaps
+        return heaps.indices.filter { heaps[$0].isLocal }.max { heaps[$0].byteCount < heaps[$1].byteCount }
+    }
+
+    /// The largest tensor: one allocation, one buffer, one heap.
+    var maximumPieceByteCount: Int {
+        let heap = tensorHeap.map { memoryHeaps[$0].byteCount } ?? UInt64.max
+        return Int(
+            clamping: min(properties11.maxMemoryAllocationSize, maintenance4?.maxBufferSize ?? UInt64.max, heap))
     }
 
     /// Who made the device.
@@ -48,10 +63,50 @@ extension PhysicalDevice {
     }
 
     /// Facts worth showing.
-    var details: [String: String] {
-        let set = kernelFeatures(masked: [])
-        return ["features": set.names.joined(separator: " ")]
+    private func details(_ options: VulkanOptions) -> [String: String] {
+        let target = target(options)
+        let operations = Self.subgroupOperations.filter {
+            properties11.subgroupSupportedOperations & $0.0.rawValue != 0
+        }
+        let sizes = subgroupSizes.map { " (\($0.minSubgroupSize) to \($0.maxSubgroupSize))" } ?? ""
+        let heaps = memoryHeaps.map { "\($0.byteCount)\($0.isLocal ? " device-local" : "")" }
+        let conformance = properties12.conformanceVersion
+        var facts = [
+            "driver": "\(text(properties12.driverName)), id \(properties12.driverID.rawValue)",
+            "driver version": hexadecimal(properties.driverVersion),
+            "conformance": "\(conformance.major).\(conformance.minor).\(conformance.subminor).\(conformance.patch)",
+            "features": target.features.names.joined(separator: " "),
+            "subgroups": "\(properties11.subgroupSize)\(sizes): " + operations.map(\.1).joined(separator: " "),
+            "memory heaps": heaps.joined(separator: ", "),
+            "largest allocation": "\(maximumPieceByteCount)",
+            "largest storage buffer range": "\(target.maximumStorageBufferRange)",
+            "workgroup": "\(target.maximumWorkgroupInvocations) invocations, at most "
+                + target.maximumWorkgroupExtents.map(String.init).joined(separator: " x "),
+            "workgroups": target.maximumWorkgroupCounts.map(String.init).joined(separator: " x "),
+            "workgroup memory": "\(target.workgroupMemoryByteCount)",
+            "buffers of a kernel": "\(target.maximumBuffers)",
+            "push constants": "\(target.maximumPushConstantByteCount)",
+            "SPIR-V": target.spirv.version == .v16 ? "1.6" : "1.5",
+            "timestamps": (queueFamily?.timestampBits ?? 0) > 0
+                ? "every \(limits.timestampPeriod) ns" : "none",
+            "tile memory": target.tileMemory == .registers ? "registers" : "workgroup",
+            "cache": options.vulkanCacheDirectory ?? "none: neither HETERODYNE_CACHE, XDG_CACHE_HOME nor HOME is set",
+        ]
+        if !target.matrixShapes.isEmpty {
+            facts["matrix shapes"] = target.matrixShapes.map {
+                "\($0.m)x\($0.n)x\($0.k) \($0.operand) to \($0.accumulator)"
+            }.joined(separator: ", ")
+        }
+        if bfloat16?.shaderBFloat16Type == 1 { facts["bfloat16"] = "VK_KHR_shader_bfloat16" }
+        return facts
     }
+
+    private static let subgroupOperations: [(VkSubgroupFeatureFlagBits, String)] = [
+        (VK_SUBGROUP_FEATURE_BASIC_BIT, "basic"), (VK_SUBGROUP_FEATURE_VOTE_BIT, "vote"),
+        (VK_SUBGROUP_FEATURE_ARITHMETIC_BIT, "arithmetic"), (VK_SUBGROUP_FEATURE_BALLOT_BIT, "ballot"),
+        (VK_SUBGROUP_FEATURE_SHUFFLE_BIT, "shuffle"), (VK_SUBGROUP_FEATURE_SHUFFLE_RELATIVE_BIT, "shuffle-relative"),
+        (VK_SUBGROUP_FEATURE_CLUSTERED_BIT, "clustered"), (VK_SUBGROUP_FEATURE_QUAD_BIT, "quad"),
+    ]
 }
 
 extension KernelTarget.Features {

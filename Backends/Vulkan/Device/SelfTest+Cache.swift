@@ -42,3 +42,12 @@ extension SelfTest {
         file?.write(flags.map { $0 ? 1 : 0 })
     }
 }
+
+extension KernelTarget {
+    /// Takes over the results of the self-test. Where multiply-add is no single operation, the two roundings are
+    /// spelled out, so that they do not depend on the driver's mood.
+    mutating func measured(_ arithmetic: Arithmetic) {
+        self.arithmetic = arithmetic
+        spirv.multiplyAdd = arithmetic.fuses ? .fused : .uncontracted
+    }
+}

@@ -31,19 +31,18 @@ final class VulkanDevice: @unchecked Sendable {
         let logical = try LogicalDevice(
             id: id, instance: instance, physical: physical, features: target.features, options: options)
         let memory = try MemoryPool(logical, features: target.features, forcesStaging: options.forcesStaging)
-        let folder = options.cacheDirectory.map { $0 + "/vulkan" }
+        let folder = options.vulkanCacheDirectory
         let cache = PipelineCache(logical, folder: folder)
         let transfers = Transfers(logical, memory, target: target)
         let results = SelfTest.file(physical, target, folder: folder)
         if let known = SelfTest.read(results) {
-            target.arithmetic = known
+            target.measured(known)
         } else {
             let store = PipelineStore(logical, target: target, cache: cache)
             let bench = SelfTestBench(logical: logical, memory: memory, store: store, transfers: transfers)
-            target.arithmetic = try SelfTest(target: target, run: bench.run).arithmetic()
+            target.measured(try SelfTest(target: target, run: bench.run).arithmetic())
             SelfTest.write(target.arithmetic, results)
         }
-        target.spirv.multiplyAdd = target.arithmetic.fuses ? .fused : .uncontracted
         self.logical = logical
         self.memory = memory
         self.transfers = transfers

@@ -64,6 +64,9 @@ struct VulkanOptions: Sendable {
         return nil
     }
 
+    /// The folder for what belongs to Vulkan.
+    var vulkanCacheDirectory: String? { cacheDirectory.map { $0 + "/vulkan" } }
+
     /// A variable of the environment, nil where it is absent or empty.
     static func environment(_ name: String) -> String? {
         guard let text = getenv(name).map({ String(cString: $0) }), !text.isEmpty else { return nil }
