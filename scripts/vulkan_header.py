@@ -159,12 +159,12 @@ def declaration(interface, name, used):
     if name in interface.enumerations:
         cases = [case for case in interface.enumerations[name] if case in used]
         cases = cases or list(interface.enumerations[name])[:1]
-        lines = [f"    {case} = {interface.resolved(case)}," for case in cases]
-        return "typedef enum {\n" + "\n".join(lines) + f"\n}} {name};"
+        pairs = [f"{case} = {interface.resolved(case)}," for case in cases]
+        return "typedef enum {\n" + filled(pairs) + f"\n}} {name};"
     if name in interface.structures:
         kind, fields = interface.structures[name]
-        lines = [f"    {compact(field)};" for field in fields]
-        return f"typedef {kind} {name} {{\n" + "\n".join(lines) + f"\n}} {name};"
+        text = filled([f"{compact(field)};" for field in fields])
+        return f"typedef {kind} {name} {{\n{text}\n}} {name};"
     if name in interface.functions:
         result, arguments = interface.functions[name]
         return f"typedef {compact(result)} (*{name})({compact(arguments)});"
@@ -172,9 +172,26 @@ def declaration(interface, name, used):
         return f"typedef struct {name}_T *{name};"
     if name in interface.aliases:
         return f"typedef {interface.aliases[name]} {name};"
-    if name in interface.macros and re.fullmatch(r"[0-9A-Fa-fxULulf~().]+", interface.macros[name]):
+    # Names of extensions occur in texts only.
+    if name in interface.macros and re.match(r"VK_[A-Z]+_[a-z]", name) is None and re.fullmatch(r"[0-9A-Fa-fxULulf~().]+", interface.macros[name]):
         return f"#define {name} {interface.macros[name]}"
     return None
+
+
+def filled(parts, indentation="    "):
+    """The parts in as few lines as 120 columns allow."""
+    lines = [""]
+    for part in parts:
+        if lines[-1] and len(lines[-1]) + 1 + len(part) > 120:
+            lines.append("")
+        lines[-1] += " " + part if lines[-1] else indentation + part
+    return "\n".join(lines)
+
+
+def joined(text):
+    """The text on one line, where it fits."""
+    line = " ".join(part.strip() for part in text.split("\n"))
+    return line if len(line) <= 120 else text
 
 
 def wrapped(text):
@@ -198,6 +215,11 @@ TABLES = [
 ]
 
 
+def write(path, lines):
+    with open(os.path.join(OUT, path), "w") as file:
+        file.write("\n".join(lines) + "\n")
+
+
 def main():
     with open(HEADER) as file:
         interface = Interface(file.read() + EXTENSIONS)
@@ -213,10 +235,26 @@ def main():
     known = (interface.enumerations, interface.structures, interface.functions, interface.handles, interface.aliases,
              interface.macros, interface.owners)
     roots = {name for name in names if any(name in group for group in known)}
-    for name in closed(interface, roots):
-        text = declaration(interface, name, used)
-        if text:
-            out.append(wrapped(text))
+    order = closed(interface, roots)
+    texts = [(name, declaration(interface, name, used)) for name in order]
+    texts = [(name, text) for name, text in texts if text]
+    # What is short and needs little comes first, several on a line.
+    for group in (interface.macros, interface.aliases, interface.handles):
+        short = [text for name, text in texts if name in group]
+        out += short if group is interface.macros else filled(short, "").split("\n")
+        texts = [(name, text) for name, text in texts if name not in group]
+    tabled = {"PFN_" + name for _, _, _, needed, optional in TABLES for name in needed + optional}
+    tabled |= {"PFN_vkGetInstanceProcAddr", "PFN_vkGetDeviceProcAddr"}
+    out += [wrapped(joined(text)) for name, text in texts if name not in tabled]
+    out += ["", '#include "heterodyne_vulkan_functions.h"', "#endif"]
+    write("include/heterodyne_vulkan.h", out)
+    out = [
+        "// Heterodyne: the Vulkan functions that the Vulkan backend calls; written by scripts/vulkan_header.py.",
+        "// SPDX-License-Identifier: Apache-2.0",
+        "#ifndef HETERODYNE_VULKAN_FUNCTIONS_H", "#define HETERODYNE_VULKAN_FUNCTIONS_H",
+        '#include "heterodyne_vulkan.h"', "",
+    ]
+    out += [wrapped(joined(text)) for name, text in texts if name in tabled]
     source = [
         "// Heterodyne: fills the tables of Vulkan functions; written by scripts/vulkan_header.py.",
         "// SPDX-License-Identifier: Apache-2.0", '#include "heterodyne_vulkan.h"', "",
@@ -231,25 +269,22 @@ def main():
     ]
     for table, kind, text, functions, optional in TABLES:
         out += ["", f"/// {text}", "typedef struct {"]
-        out += [f"    PFN_{name} _Nonnull {name};" for name in functions]
-        out += [f"    PFN_{name} _Nullable {name};" for name in optional]
+        out.append(filled([f"PFN_{name} _Nonnull {name};" for name in functions]
+                          + [f"PFN_{name} _Nullable {name};" for name in optional]))
         out += [f"}} {table};", ""]
         function = f"heterodyne_vulkan_load_{kind}"
         lookup = "PFN_vkGetDeviceProcAddr" if kind == "device" else "PFN_vkGetInstanceProcAddr"
         handle = "VkDevice" if kind == "device" else "VkInstance"
-        head = f"const char *_Nullable {function}(\n    {table} *_Nonnull table, {lookup} _Nonnull lookup, {handle} _Nullable handle)"
+        head = f"const char *_Nullable {function}(\n    {table} *_Nonnull table, {lookup} _Nonnull lookup,\n    {handle} _Nullable handle)"
         out += [f"/// Fills the table. Gives the name of the first function that is missing, or NULL.", head + ";"]
-        source += ["", f"static const Entry {kind}Entries[] = {{"]
-        source += [f'    {{"{name}", offsetof({table}, {name}), {int(name in optional)}}},'
-                   for name in functions + optional]
-        source += ["};", "", head + " {",
+        source += ["", f"#define ENTRY(name, optional) {{#name, offsetof({table}, name), optional}}",
+                   f"static const Entry {kind}Entries[] = {{"]
+        source += [f"    ENTRY({name}, {int(name in optional)})," for name in functions + optional]
+        source += ["};", "#undef ENTRY", "", head + " {",
                    f"    return fill((char *)table, {kind}Entries, sizeof {kind}Entries / sizeof *{kind}Entries, "
                    "(Lookup)lookup,", "                handle);", "}"]
-    out.append("#endif")
-    with open(os.path.join(OUT, "include/heterodyne_vulkan.h"), "w") as file:
-        file.write("\n".join(out) + "\n")
-    with open(os.path.join(OUT, "CVulkan.c"), "w") as file:
-        file.write("\n".join(source) + "\n")
+    write("include/heterodyne_vulkan_functions.h", out + ["#endif"])
+    write("CVulkan.c", source)
 
 
 if __name__ == "__main__":

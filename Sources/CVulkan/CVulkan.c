@@ -19,99 +19,108 @@ static const char *fill(char *table, const Entry *entries, size_t count, Lookup 
     return NULL;
 }
 
+#define ENTRY(name, optional) {#name, offsetof(HeterodyneVulkanGlobals, name), optional}
 static const Entry globalEntries[] = {
-    {"vkCreateInstance", offsetof(HeterodyneVulkanGlobals, vkCreateInstance), 0},
-    {"vkEnumerateInstanceExtensionProperties", offsetof(HeterodyneVulkanGlobals, vkEnumerateInstanceExtensionProperties), 0},
-    {"vkEnumerateInstanceLayerProperties", offsetof(HeterodyneVulkanGlobals, vkEnumerateInstanceLayerProperties), 0},
+    ENTRY(vkCreateInstance, 0),
+    ENTRY(vkEnumerateInstanceExtensionProperties, 0),
+    ENTRY(vkEnumerateInstanceLayerProperties, 0),
 };
+#undef ENTRY
 
 const char *_Nullable heterodyne_vulkan_load_global(
-    HeterodyneVulkanGlobals *_Nonnull table, PFN_vkGetInstanceProcAddr _Nonnull lookup, VkInstance _Nullable handle) {
+    HeterodyneVulkanGlobals *_Nonnull table, PFN_vkGetInstanceProcAddr _Nonnull lookup,
+    VkInstance _Nullable handle) {
     return fill((char *)table, globalEntries, sizeof globalEntries / sizeof *globalEntries, (Lookup)lookup,
                 handle);
 }
 
+#define ENTRY(name, optional) {#name, offsetof(HeterodyneVulkanInstanceFunctions, name), optional}
 static const Entry instanceEntries[] = {
-    {"vkDestroyInstance", offsetof(HeterodyneVulkanInstanceFunctions, vkDestroyInstance), 0},
-    {"vkEnumeratePhysicalDevices", offsetof(HeterodyneVulkanInstanceFunctions, vkEnumeratePhysicalDevices), 0},
-    {"vkGetPhysicalDeviceProperties", offsetof(HeterodyneVulkanInstanceFunctions, vkGetPhysicalDeviceProperties), 0},
-    {"vkGetPhysicalDeviceProperties2", offsetof(HeterodyneVulkanInstanceFunctions, vkGetPhysicalDeviceProperties2), 0},
-    {"vkGetPhysicalDeviceFeatures2", offsetof(HeterodyneVulkanInstanceFunctions, vkGetPhysicalDeviceFeatures2), 0},
-    {"vkGetPhysicalDeviceQueueFamilyProperties", offsetof(HeterodyneVulkanInstanceFunctions, vkGetPhysicalDeviceQueueFamilyProperties), 0},
-    {"vkGetPhysicalDeviceMemoryProperties2", offsetof(HeterodyneVulkanInstanceFunctions, vkGetPhysicalDeviceMemoryProperties2), 0},
-    {"vkEnumerateDeviceExtensionProperties", offsetof(HeterodyneVulkanInstanceFunctions, vkEnumerateDeviceExtensionProperties), 0},
-    {"vkCreateDevice", offsetof(HeterodyneVulkanInstanceFunctions, vkCreateDevice), 0},
-    {"vkGetDeviceProcAddr", offsetof(HeterodyneVulkanInstanceFunctions, vkGetDeviceProcAddr), 0},
-    {"vkCreateDebugUtilsMessengerEXT", offsetof(HeterodyneVulkanInstanceFunctions, vkCreateDebugUtilsMessengerEXT), 1},
-    {"vkDestroyDebugUtilsMessengerEXT", offsetof(HeterodyneVulkanInstanceFunctions, vkDestroyDebugUtilsMessengerEXT), 1},
-    {"vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR", offsetof(HeterodyneVulkanInstanceFunctions, vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR), 1},
+    ENTRY(vkDestroyInstance, 0),
+    ENTRY(vkEnumeratePhysicalDevices, 0),
+    ENTRY(vkGetPhysicalDeviceProperties, 0),
+    ENTRY(vkGetPhysicalDeviceProperties2, 0),
+    ENTRY(vkGetPhysicalDeviceFeatures2, 0),
+    ENTRY(vkGetPhysicalDeviceQueueFamilyProperties, 0),
+    ENTRY(vkGetPhysicalDeviceMemoryProperties2, 0),
+    ENTRY(vkEnumerateDeviceExtensionProperties, 0),
+    ENTRY(vkCreateDevice, 0),
+    ENTRY(vkGetDeviceProcAddr, 0),
+    ENTRY(vkCreateDebugUtilsMessengerEXT, 1),
+    ENTRY(vkDestroyDebugUtilsMessengerEXT, 1),
+    ENTRY(vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR, 1),
 };
+#undef ENTRY
 
 const char *_Nullable heterodyne_vulkan_load_instance(
-    HeterodyneVulkanInstanceFunctions *_Nonnull table, PFN_vkGetInstanceProcAddr _Nonnull lookup, VkInstance _Nullable handle) {
+    HeterodyneVulkanInstanceFunctions *_Nonnull table, PFN_vkGetInstanceProcAddr _Nonnull lookup,
+    VkInstance _Nullable handle) {
     return fill((char *)table, instanceEntries, sizeof instanceEntries / sizeof *instanceEntries, (Lookup)lookup,
                 handle);
 }
 
+#define ENTRY(name, optional) {#name, offsetof(HeterodyneVulkanDeviceFunctions, name), optional}
 static const Entry deviceEntries[] = {
-    {"vkDestroyDevice", offsetof(HeterodyneVulkanDeviceFunctions, vkDestroyDevice), 0},
-    {"vkGetDeviceQueue", offsetof(HeterodyneVulkanDeviceFunctions, vkGetDeviceQueue), 0},
-    {"vkQueueSubmit", offsetof(HeterodyneVulkanDeviceFunctions, vkQueueSubmit), 0},
-    {"vkQueueWaitIdle", offsetof(HeterodyneVulkanDeviceFunctions, vkQueueWaitIdle), 0},
-    {"vkDeviceWaitIdle", offsetof(HeterodyneVulkanDeviceFunctions, vkDeviceWaitIdle), 0},
-    {"vkAllocateMemory", offsetof(HeterodyneVulkanDeviceFunctions, vkAllocateMemory), 0},
-    {"vkFreeMemory", offsetof(HeterodyneVulkanDeviceFunctions, vkFreeMemory), 0},
-    {"vkMapMemory", offsetof(HeterodyneVulkanDeviceFunctions, vkMapMemory), 0},
-    {"vkFlushMappedMemoryRanges", offsetof(HeterodyneVulkanDeviceFunctions, vkFlushMappedMemoryRanges), 0},
-    {"vkInvalidateMappedMemoryRanges", offsetof(HeterodyneVulkanDeviceFunctions, vkInvalidateMappedMemoryRanges), 0},
-    {"vkCreateBuffer", offsetof(HeterodyneVulkanDeviceFunctions, vkCreateBuffer), 0},
-    {"vkDestroyBuffer", offsetof(HeterodyneVulkanDeviceFunctions, vkDestroyBuffer), 0},
-    {"vkGetBufferMemoryRequirements", offsetof(HeterodyneVulkanDeviceFunctions, vkGetBufferMemoryRequirements), 0},
-    {"vkBindBufferMemory", offsetof(HeterodyneVulkanDeviceFunctions, vkBindBufferMemory), 0},
-    {"vkGetBufferDeviceAddress", offsetof(HeterodyneVulkanDeviceFunctions, vkGetBufferDeviceAddress), 0},
-    {"vkCreateSemaphore", offsetof(HeterodyneVulkanDeviceFunctions, vkCreateSemaphore), 0},
-    {"vkDestroySemaphore", offsetof(HeterodyneVulkanDeviceFunctions, vkDestroySemaphore), 0},
-    {"vkWaitSemaphores", offsetof(HeterodyneVulkanDeviceFunctions, vkWaitSemaphores), 0},
-    {"vkGetSemaphoreCounterValue", offsetof(HeterodyneVulkanDeviceFunctions, vkGetSemaphoreCounterValue), 0},
-    {"vkCreateQueryPool", offsetof(HeterodyneVulkanDeviceFunctions, vkCreateQueryPool), 0},
-    {"vkDestroyQueryPool", offsetof(HeterodyneVulkanDeviceFunctions, vkDestroyQueryPool), 0},
-    {"vkGetQueryPoolResults", offsetof(HeterodyneVulkanDeviceFunctions, vkGetQueryPoolResults), 0},
-    {"vkCreateShaderModule", offsetof(HeterodyneVulkanDeviceFunctions, vkCreateShaderModule), 0},
-    {"vkDestroyShaderModule", offsetof(HeterodyneVulkanDeviceFunctions, vkDestroyShaderModule), 0},
-    {"vkCreatePipelineCache", offsetof(HeterodyneVulkanDeviceFunctions, vkCreatePipelineCache), 0},
-    {"vkDestroyPipelineCache", offsetof(HeterodyneVulkanDeviceFunctions, vkDestroyPipelineCache), 0},
-    {"vkGetPipelineCacheData", offsetof(HeterodyneVulkanDeviceFunctions, vkGetPipelineCacheData), 0},
-    {"vkMergePipelineCaches", offsetof(HeterodyneVulkanDeviceFunctions, vkMergePipelineCaches), 0},
-    {"vkCreateComputePipelines", offsetof(HeterodyneVulkanDeviceFunctions, vkCreateComputePipelines), 0},
-    {"vkDestroyPipeline", offsetof(HeterodyneVulkanDeviceFunctions, vkDestroyPipeline), 0},
-    {"vkCreatePipelineLayout", offsetof(HeterodyneVulkanDeviceFunctions, vkCreatePipelineLayout), 0},
-    {"vkDestroyPipelineLayout", offsetof(HeterodyneVulkanDeviceFunctions, vkDestroyPipelineLayout), 0},
-    {"vkCreateDescriptorSetLayout", offsetof(HeterodyneVulkanDeviceFunctions, vkCreateDescriptorSetLayout), 0},
-    {"vkDestroyDescriptorSetLayout", offsetof(HeterodyneVulkanDeviceFunctions, vkDestroyDescriptorSetLayout), 0},
-    {"vkCreateDescriptorPool", offsetof(HeterodyneVulkanDeviceFunctions, vkCreateDescriptorPool), 0},
-    {"vkDestroyDescriptorPool", offsetof(HeterodyneVulkanDeviceFunctions, vkDestroyDescriptorPool), 0},
-    {"vkResetDescriptorPool", offsetof(HeterodyneVulkanDeviceFunctions, vkResetDescriptorPool), 0},
-    {"vkAllocateDescriptorSets", offsetof(HeterodyneVulkanDeviceFunctions, vkAllocateDescriptorSets), 0},
-    {"vkUpdateDescriptorSets", offsetof(HeterodyneVulkanDeviceFunctions, vkUpdateDescriptorSets), 0},
-    {"vkCreateCommandPool", offsetof(HeterodyneVulkanDeviceFunctions, vkCreateCommandPool), 0},
-    {"vkDestroyCommandPool", offsetof(HeterodyneVulkanDeviceFunctions, vkDestroyCommandPool), 0},
-    {"vkResetCommandPool", offsetof(HeterodyneVulkanDeviceFunctions, vkResetCommandPool), 0},
-    {"vkAllocateCommandBuffers", offsetof(HeterodyneVulkanDeviceFunctions, vkAllocateCommandBuffers), 0},
-    {"vkBeginCommandBuffer", offsetof(HeterodyneVulkanDeviceFunctions, vkBeginCommandBuffer), 0},
-    {"vkEndCommandBuffer", offsetof(HeterodyneVulkanDeviceFunctions, vkEndCommandBuffer), 0},
-    {"vkCmdBindPipeline", offsetof(HeterodyneVulkanDeviceFunctions, vkCmdBindPipeline), 0},
-    {"vkCmdBindDescriptorSets", offsetof(HeterodyneVulkanDeviceFunctions, vkCmdBindDescriptorSets), 0},
-    {"vkCmdPushConstants", offsetof(HeterodyneVulkanDeviceFunctions, vkCmdPushConstants), 0},
-    {"vkCmdDispatchBase", offsetof(HeterodyneVulkanDeviceFunctions, vkCmdDispatchBase), 0},
-    {"vkCmdPipelineBarrier", offsetof(HeterodyneVulkanDeviceFunctions, vkCmdPipelineBarrier), 0},
-    {"vkCmdCopyBuffer", offsetof(HeterodyneVulkanDeviceFunctions, vkCmdCopyBuffer), 0},
-    {"vkCmdFillBuffer", offsetof(HeterodyneVulkanDeviceFunctions, vkCmdFillBuffer), 0},
-    {"vkCmdResetQueryPool", offsetof(HeterodyneVulkanDeviceFunctions, vkCmdResetQueryPool), 0},
-    {"vkCmdWriteTimestamp", offsetof(HeterodyneVulkanDeviceFunctions, vkCmdWriteTimestamp), 0},
+    ENTRY(vkDestroyDevice, 0),
+    ENTRY(vkGetDeviceQueue, 0),
+    ENTRY(vkQueueSubmit, 0),
+    ENTRY(vkQueueWaitIdle, 0),
+    ENTRY(vkDeviceWaitIdle, 0),
+    ENTRY(vkAllocateMemory, 0),
+    ENTRY(vkFreeMemory, 0),
+    ENTRY(vkMapMemory, 0),
+    ENTRY(vkFlushMappedMemoryRanges, 0),
+    ENTRY(vkInvalidateMappedMemoryRanges, 0),
+    ENTRY(vkCreateBuffer, 0),
+    ENTRY(vkDestroyBuffer, 0),
+    ENTRY(vkGetBufferMemoryRequirements, 0),
+    ENTRY(vkBindBufferMemory, 0),
+    ENTRY(vkGetBufferDeviceAddress, 0),
+    ENTRY(vkCreateSemaphore, 0),
+    ENTRY(vkDestroySemaphore, 0),
+    ENTRY(vkWaitSemaphores, 0),
+    ENTRY(vkGetSemaphoreCounterValue, 0),
+    ENTRY(vkCreateQueryPool, 0),
+    ENTRY(vkDestroyQueryPool, 0),
+    ENTRY(vkGetQueryPoolResults, 0),
+    ENTRY(vkCreateShaderModule, 0),
+    ENTRY(vkDestroyShaderModule, 0),
+    ENTRY(vkCreatePipelineCache, 0),
+    ENTRY(vkDestroyPipelineCache, 0),
+    ENTRY(vkGetPipelineCacheData, 0),
+    ENTRY(vkMergePipelineCaches, 0),
+    ENTRY(vkCreateComputePipelines, 0),
+    ENTRY(vkDestroyPipeline, 0),
+    ENTRY(vkCreatePipelineLayout, 0),
+    ENTRY(vkDestroyPipelineLayout, 0),
+    ENTRY(vkCreateDescriptorSetLayout, 0),
+    ENTRY(vkDestroyDescriptorSetLayout, 0),
+    ENTRY(vkCreateDescriptorPool, 0),
+    ENTRY(vkDestroyDescriptorPool, 0),
+    ENTRY(vkResetDescriptorPool, 0),
+    ENTRY(vkAllocateDescriptorSets, 0),
+    ENTRY(vkUpdateDescriptorSets, 0),
+    ENTRY(vkCreateCommandPool, 0),
+    ENTRY(vkDestroyCommandPool, 0),
+    ENTRY(vkResetCommandPool, 0),
+    ENTRY(vkAllocateCommandBuffers, 0),
+    ENTRY(vkBeginCommandBuffer, 0),
+    ENTRY(vkEndCommandBuffer, 0),
+    ENTRY(vkCmdBindPipeline, 0),
+    ENTRY(vkCmdBindDescriptorSets, 0),
+    ENTRY(vkCmdPushConstants, 0),
+    ENTRY(vkCmdDispatchBase, 0),
+    ENTRY(vkCmdPipelineBarrier, 0),
+    ENTRY(vkCmdCopyBuffer, 0),
+    ENTRY(vkCmdFillBuffer, 0),
+    ENTRY(vkCmdResetQueryPool, 0),
+    ENTRY(vkCmdWriteTimestamp, 0),
 };
+#undef ENTRY
 
 const char *_Nullable heterodyne_vulkan_load_device(
-    HeterodyneVulkanDeviceFunctions *_Nonnull table, PFN_vkGetDeviceProcAddr _Nonnull lookup, VkDevice _Nullable handle) {
+    HeterodyneVulkanDeviceFunctions *_Nonnull table, PFN_vkGetDeviceProcAddr _Nonnull lookup,
+    VkDevice _Nullable handle) {
     return fill((char *)table, deviceEntries, sizeof deviceEntries / sizeof *deviceEntries, (Lookup)lookup,
                 handle);
 }

@@ -17,6 +17,8 @@ final class DeviceRegistry: @unchecked Sendable {
         var physical: PhysicalDevice
         var descriptor: DeviceDescriptor
         var open: VulkanDevice?
+        /// With the self-test's results, once they are known.
+        var target: KernelTarget?
     }
     private struct State {
         var listing: DeviceListing?
@@ -51,6 +53,7 @@ final class DeviceRegistry: @unchecked Sendable {
                     id: id, instance: VulkanInstance.shared(options), physical: known.physical,
                     descriptor: known.descriptor, options: options)
                 state.devices[id]?.open = device
+                state.devices[id]?.target = device.target
                 return .success(device)
             } catch { return .failure(error) }
         }
@@ -63,13 +66,14 @@ final class DeviceRegistry: @unchecked Sendable {
         let found: (PhysicalDevice, KernelTarget)? = state.withLock { state in
             list(&state)
             guard let known = state.devices[id] else { return nil }
-            if let open = known.open, !open.isLost { return (known.physical, open.target) }
+            if let target = known.target { return (known.physical, target) }
             var target = known.physical.target(options)
             guard
                 let arithmetic = SelfTest.read(
                     SelfTest.file(known.physical, target, folder: options.vulkanCacheDirectory))
             else { return nil }
             target.measured(arithmetic)
+            state.devices[id]?.target = target
             return (known.physical, target)
         }
         if let found { return found }

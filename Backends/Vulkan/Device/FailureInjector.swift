@@ -21,17 +21,27 @@ final class FailureInjector: Sendable {
     private struct State {
         var site: Site?
         var remaining = 0
+        var times = 0
         var result: Int32 = 0
         var counts: [Site: Int] = [:]
     }
 
     private let state = Mutex(State())
+    private let live = Atomic<Int>(0)
 
-    /// Lets `skipping` calls of the kind pass and makes the next one fail, once.
-    func fail(_ site: Site, skipping: Int = 0, with result: VkResult) {
+    /// Vulkan objects that exist on devices with this injector.
+    var liveObjectCount: Int { live.load(ordering: .relaxed) }
+    /// Counts an object that was made.
+    func created() { live.add(1, ordering: .relaxed) }
+    /// Counts an object that is gone.
+    func destroyed() { live.subtract(1, ordering: .relaxed) }
+
+    /// Lets `skipping` calls of the kind pass and makes the next `times` fail.
+    func fail(_ site: Site, skipping: Int = 0, times: Int = 1, with result: VkResult) {
         state.withLock {
             $0.site = site
             $0.remaining = skipping
+            $0.times = times
             $0.result = result.rawValue
         }
     }
@@ -51,7 +61,8 @@ final class FailureInjector: Sendable {
                 $0.remaining -= 1
                 return nil
             }
-            $0.site = nil
+            $0.times -= 1
+            if $0.times <= 0 { $0.site = nil }
             return VkResult(rawValue: $0.result)
         }
     }

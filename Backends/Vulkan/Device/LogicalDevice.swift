@@ -170,9 +170,15 @@ final class LogicalDevice: @unchecked Sendable {
     }
 
     /// Counts an object that was made.
-    func created() { live.add(1, ordering: .relaxed) }
+    func created() {
+        live.add(1, ordering: .relaxed)
+        failures?.created()
+    }
     /// Counts an object that is gone.
-    func destroyed() { live.subtract(1, ordering: .relaxed) }
+    func destroyed() {
+        live.subtract(1, ordering: .relaxed)
+        failures?.destroyed()
+    }
 
     /// Submits under the lock of the queue.
     func submit(_ info: inout VkSubmitInfo) -> VkResult {

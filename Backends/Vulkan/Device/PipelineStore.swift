@@ -34,15 +34,15 @@ final class PipelineStore: Sendable {
         var clock: UInt64 = 0
     }
 
-    /// Pipelines that are kept without a program that uses them.
-    static let capacity = 2048
-
     let device: LogicalDevice
     let target: KernelTarget
     let cache: PipelineCache
+    /// Pipelines that are kept without a program that uses them.
+    let capacity: Int
     private let state = Mutex(State())
 
-    init(_ device: LogicalDevice, target: KernelTarget, cache: PipelineCache) {
+    init(_ device: LogicalDevice, target: KernelTarget, cache: PipelineCache, capacity: Int) {
+        self.capacity = capacity
         self.device = device
         self.target = target
         self.cache = cache
@@ -100,9 +100,9 @@ final class PipelineStore: Sendable {
                     }
                 }
             }
-            guard state.entries.count > Self.capacity else { return }
+            guard state.entries.count > capacity else { return }
             let old = state.entries.sorted { $0.value.lastUse < $1.value.lastUse }
-            for (request, value) in old.prefix(state.entries.count - Self.capacity * 7 / 8) {
+            for (request, value) in old.prefix(state.entries.count - capacity * 7 / 8) {
                 guard value.entry.made.withLock({ $0 }) != nil else { continue }
                 gone.append(value.entry)
                 state.entries[request] = nil

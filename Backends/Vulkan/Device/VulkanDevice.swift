@@ -38,7 +38,7 @@ final class VulkanDevice: @unchecked Sendable {
         if let known = SelfTest.read(results) {
             target.measured(known)
         } else {
-            let store = PipelineStore(logical, target: target, cache: cache)
+            let store = PipelineStore(logical, target: target, cache: cache, capacity: options.pipelineCapacity)
             let bench = SelfTestBench(logical: logical, memory: memory, store: store, transfers: transfers)
             target.measured(try SelfTest(target: target, run: bench.run).arithmetic())
             SelfTest.write(target.arithmetic, results)
@@ -47,7 +47,7 @@ final class VulkanDevice: @unchecked Sendable {
         self.memory = memory
         self.transfers = transfers
         self.target = target
-        store = PipelineStore(logical, target: target, cache: cache)
+        store = PipelineStore(logical, target: target, cache: cache, capacity: options.pipelineCapacity)
     }
 
     /// Whether the device stopped answering; it must be opened again.

@@ -34,6 +34,8 @@ struct VulkanOptions: Sendable {
     var validation = ValidationMode.off
     /// Makes calls fail, in tests.
     var failures: FailureInjector?
+    /// Pipelines that are kept without a program that uses them.
+    var pipelineCapacity = 2048
     /// After how many seconds without completion a submission counts as lost.
     var patience = 300
 

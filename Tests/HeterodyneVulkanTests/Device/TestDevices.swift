@@ -28,7 +28,7 @@ enum TestDevices {
 
     /// Calls `body` with a new, empty folder, which is removed afterwards.
     static func withFolder<R>(_ body: (String) throws -> R) throws -> R {
-        var template = Array("/tmp/heterodyne-test-XXXXXX".utf8CString)
+        var template = Array(("/tmp/heterodyne-test-" + String(repeating: "X", count: 6)).utf8CString)
         let made = template.withUnsafeMutableBufferPointer { $0.baseAddress.flatMap { mkdtemp($0) } }
         guard made != nil else { throw BackendError(.executionFailed, "no temporary folder") }
         let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -48,6 +48,26 @@ enum TestDevices {
             if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted()
+    }
+
+    /// The bytes of a file, nil where it cannot be read.
+    static func bytes(_ path: String) -> [UInt8]? {
+        guard let file = fopen(path, "r") else { return nil }
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = fread(&part, 1, part.count, file)
+            if count == 0 { return bytes }
+            bytes += part.prefix(count)
+        }
+    }
+
+    /// Replaces the content of a file.
+    static func write(_ bytes: [UInt8], _ path: String) {
+        guard let file = fopen(path, "w") else { return }
+        fwrite(bytes, 1, bytes.count, file)
+        fclose(file)
     }
 
     private static func remove(_ folder: String) {
