@@ -252,7 +252,7 @@ def main():
         "// Heterodyne: the Vulkan functions that the Vulkan backend calls; written by scripts/vulkan_header.py.",
         "// SPDX-License-Identifier: Apache-2.0",
         "#ifndef HETERODYNE_VULKAN_FUNCTIONS_H", "#define HETERODYNE_VULKAN_FUNCTIONS_H",
-        '#include "heterodyne_vulkan.h"', "",
+        '#include "heterodyne_vulkan.h"', "", "#ifndef __clang__", "#define _Nonnull", "#define _Nullable", "#endif", "",
     ]
     out += [wrapped(joined(text)) for name, text in texts if name in tabled]
     source = [

@@ -4,6 +4,11 @@
 #define HETERODYNE_VULKAN_FUNCTIONS_H
 #include "heterodyne_vulkan.h"
 
+#ifndef __clang__
+#define _Nonnull
+#define _Nullable
+#endif
+
 typedef VkResult (*PFN_vkAllocateCommandBuffers)(VkDevice device, const VkCommandBufferAllocateInfo* pAllocateInfo,
     VkCommandBuffer* pCommandBuffers);
 typedef VkResult (*PFN_vkAllocateDescriptorSets)(VkDevice device, const VkDescriptorSetAllocateInfo* pAllocateInfo,
