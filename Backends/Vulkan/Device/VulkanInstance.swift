@@ -114,8 +114,10 @@ final class VulkanInstance: @unchecked Sendable {
             }
         }
         guard result == VK_SUCCESS, let instance else {
+            // Without a driver there is no instance: then it is the drivers that are looked into.
             throw BackendError(
-                .libraryUnavailable, "\(library.name) makes no instance: \(result.name)",
+                result == VK_ERROR_INCOMPATIBLE_DRIVER ? .deviceUnavailable : .libraryUnavailable,
+                "\(library.name) makes no instance: \(result.name)",
                 device: VulkanBackend.firstDevice)
         }
         handle = instance
