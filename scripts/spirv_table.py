@@ -16,9 +16,9 @@ OPCODES = """Extension ExtInstImport ExtInst MemoryModel EntryPoint ExecutionMod
 Decorate MemberDecorate TypeVoid TypeBool TypeInt TypeFloat TypeVector TypeArray TypeRuntimeArray TypeStruct TypePointer
 TypeFunction ConstantTrue ConstantFalse Constant ConstantComposite SpecConstantTrue SpecConstantFalse SpecConstant
 SpecConstantComposite Function FunctionEnd Variable Load Store AccessChain CompositeConstruct CompositeExtract
-ConvertFToU ConvertFToS ConvertSToF ConvertUToF UConvert SConvert FConvert Bitcast SNegate FNegate IAdd FAdd ISub FSub
-IMul FMul UDiv SDiv FDiv UMod IsNan IsInf LogicalEqual LogicalNotEqual LogicalOr LogicalAnd LogicalNot Select IEqual
-INotEqual UGreaterThan SGreaterThan UGreaterThanEqual SGreaterThanEqual ULessThan SLessThan ULessThanEqual
+ConvertFToU ConvertFToS ConvertSToF ConvertUToF UConvert SConvert FConvert ConvertUToPtr Bitcast SNegate FNegate IAdd
+FAdd ISub FSub IMul FMul UDiv SDiv FDiv UMod IsNan IsInf LogicalEqual LogicalNotEqual LogicalOr LogicalAnd LogicalNot
+Select IEqual INotEqual UGreaterThan SGreaterThan UGreaterThanEqual SGreaterThanEqual ULessThan SLessThan ULessThanEqual
 SLessThanEqual FOrdEqual FUnordNotEqual FOrdLessThan FOrdGreaterThan FOrdLessThanEqual FOrdGreaterThanEqual
 ShiftRightLogical ShiftRightArithmetic ShiftLeftLogical BitwiseOr BitwiseXor BitwiseAnd Not BitCount ControlBarrier
 AtomicExchange AtomicCompareExchange AtomicIAdd AtomicSMin AtomicUMin AtomicSMax AtomicUMax AtomicAnd AtomicOr AtomicXor

@@ -141,6 +141,22 @@ struct EmitterTests {
         }
     }
 
+    @Test("Narrow elements that are only moved are valid in both kinds of memory", arguments: [KernelType.u8, .u16, .f16])
+    func movedOnly(element: KernelType) throws {
+        let k = KernelBuilder("move", workgroup: [4])
+        let (input, output) = (k.buffer("input", element, .read), k.buffer("output", element, .write))
+        let i = k.globalID(.x)
+        output[i] = input[i]
+        let kernel = try k.finish()
+        for memory in SPIRVOptions.Memory.allCases {
+            for version in [SPIRVOptions.Version.v13, .v15, .v16] {
+                try Validator.expectValid(kernel, SPIRVOptions(version: version, memory: memory))
+            }
+        }
+        let narrow = ["Shader", "StorageBuffer8BitAccess", "StorageBuffer16BitAccess", "PhysicalStorageBufferAddresses"]
+        _ = try kernel.spirv(SPIRVOptions(memory: .addresses, capabilities: Set(narrow)))
+    }
+
     @Test("Only the capabilities that are needed, and no other than allowed")
     func capabilities() throws {
         let k = KernelBuilder("widen", workgroup: [4])

@@ -100,7 +100,13 @@ extension SPIRVEmitter {
             let place = emit(.accessChain, member, [pushBlock, position])
             let address = emit(.load, words, [place])
             for buffer in kernel.buffers.indices where kernel.buffers[buffer].slot == slot {
-                bufferBases[buffer] = emit(.bitcast, bufferBases[buffer], [address])
+                if storage(kernel.buffers[buffer].element).bits < 32, options.capabilities?.contains("Int64") ?? true {
+                    // Validators forbid other conversions than of width around narrow types, and count pointers in.
+                    let number = emit(.bitcast, typeID(.u64), [address])
+                    bufferBases[buffer] = emit(.convertUToPtr, bufferBases[buffer], [number])
+                } else {
+                    bufferBases[buffer] = emit(.bitcast, bufferBases[buffer], [address])
+                }
             }
         }
     }

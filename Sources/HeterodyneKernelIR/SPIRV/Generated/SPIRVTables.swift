@@ -47,6 +47,7 @@ enum Opcode: UInt16, CaseIterable, Sendable {
     case uConvert = 113
     case sConvert = 114
     case fConvert = 115
+    case convertUToPtr = 120
     case bitcast = 124
     case sNegate = 126
     case fNegate = 127
