@@ -141,7 +141,8 @@ struct EmitterTests {
         }
     }
 
-    @Test("Narrow elements that are only moved are valid in both kinds of memory", arguments: [KernelType.u8, .u16, .f16])
+    @Test(
+        "Narrow elements that are only moved are valid in both kinds of memory", arguments: [KernelType.u8, .u16, .f16])
     func movedOnly(element: KernelType) throws {
         let k = KernelBuilder("move", workgroup: [4])
         let (input, output) = (k.buffer("input", element, .read), k.buffer("output", element, .write))
@@ -153,7 +154,9 @@ struct EmitterTests {
                 try Validator.expectValid(kernel, SPIRVOptions(version: version, memory: memory))
             }
         }
-        let narrow = ["Shader", "StorageBuffer8BitAccess", "StorageBuffer16BitAccess", "PhysicalStorageBufferAddresses"]
+        let narrow = [
+            "Shader", "StorageBuffer8BitAccess", "StorageBuffer16BitAccess", "PhysicalStorageBufferAddresses",
+        ]
         _ = try kernel.spirv(SPIRVOptions(memory: .addresses, capabilities: Set(narrow)))
     }
 

@@ -223,6 +223,13 @@ struct WindowKernelTests {
         let small = MaxPool(PoolingWindows(kernel: [2, 2]))
         #expect(PoolingPlan(small, [x], .gpu) != nil)
         #expect(PoolingPlan(small, [TensorType(.float16, [1, 2, 20, 20])], .least) == nil)
+        let volume = TensorType(.float32, [1, 1, 3, 3, 3])
+        let huge = 1 << 23
+        let enormous = PoolingWindows(
+            kernel: [huge, huge, huge], low: [huge - 1, huge - 1, huge - 1], high: [huge - 1, huge - 1, huge - 1])
+        #expect(PoolingPlan(AveragePool(enormous), [volume], .gpu) == nil)
+        let countless = Convolution(strides: [1, 1], dilations: [1, 1], low: [0, 0], high: [0, 0], groups: .max)
+        #expect(ConvolutionPlan(countless, [x, TensorType(.float32, [4, 2, 3, 3])], .gpu) == nil)
         let convolution = Convolution(strides: [1, 1], dilations: [1, 1], low: [0, 0], high: [0, 0])
         #expect(ConvolutionPlan(convolution, [x, TensorType(.float32, [4, 2, 3, 3])], .least) != nil)
         #expect(

@@ -257,6 +257,19 @@ struct MovementKernelTests {
         #expect(launch == nil)
     }
 
+    @Test("Amounts may be as large as an Int")
+    func extremePadding() throws {
+        let operand = StridedView(dense: 0, extents: [2], type: .float32)
+        let value = StridedView(dense: 1, extents: [], type: .float32)
+        let result = StridedView(dense: 2, extents: [4], type: .float32)
+        for (low, interior) in [(Int.min, 0), (Int.min + 1, Int.max - 1), (-(1 << 62), 1 << 62)] {
+            let launch = try PadKernel.launch(
+                operand, value: value, low: [low], interior: [interior], result: result, .least)
+            // With such gaps the second element comes to stand just at the start.
+            #expect((launch != nil) == (interior > 0), "\(low), \(interior)")
+        }
+    }
+
     @Test("Known values fill whole pieces")
     func knownPadding() throws {
         #expect(PadKernel.repeated(0xab, elementSize: 1, .bytes4) == [0xabab_abab])

@@ -120,9 +120,12 @@ struct PadKernel: KernelRecipe {
         for d in 0..<operand.rank {
             // Element i goes to low + i * step, which must be within the result.
             let step = interior[d] + 1
-            let first = low[d] >= 0 ? 0 : (-low[d] + step - 1) / step
-            let room = result.extents[d] - low[d]
-            let end = room <= 0 ? 0 : min(operand.extents[d], (room - 1) / step + 1)
+            // Amounts may be as large as an Int.
+            let cropped = low[d].magnitude
+            let (steps, rest) = cropped.quotientAndRemainder(dividingBy: step.magnitude)
+            let first = low[d] >= 0 ? 0 : Int(clamping: steps + (rest == 0 ? 0 : 1))
+            let (room, overflow) = result.extents[d].subtractingReportingOverflow(low[d])
+            let end = overflow ? operand.extents[d] : room <= 0 ? 0 : min(operand.extents[d], (room - 1) / step + 1)
             guard end > first else { return nil }
             firsts.append(first)
             kept.append(end - first)

@@ -36,7 +36,7 @@ struct ConvolutionPlan {
             groups = try reader.integer("groups")
             try reader.finish()
         } catch { return nil }
-        guard groups > 0, x[1] == weights[1] * groups, weights[0] % groups == 0 else { return nil }
+        guard groups > 0, groups <= x[1], x[1] == weights[1] * groups, weights[0] % groups == 0 else { return nil }
         let result = windows.resultExtents(Array(x[2...]))
         guard result.allSatisfy({ $0 > 0 }), SpatialWindows.fits([x[0], weights[0]] + result),
             // Packed weights have whole tiles of output channels.

@@ -32,8 +32,13 @@ struct SpatialWindows: Hashable, Sendable {
     }
 
     var rank: Int { kernel.count }
-    /// Elements of a window.
-    var tapCount: Int { kernel.reduce(1, *) }
+    /// Elements of a window; the largest number where there are more.
+    var tapCount: Int {
+        kernel.reduce(1) { count, extent in
+            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+            return overflow ? .max : product
+        }
+    }
 }
 
 /// What changes the code of a kernel over windows; extents and padding are numbers of the launch.
