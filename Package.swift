@@ -120,7 +120,7 @@ let package = Package(
             "HeterodyneVulkanTests",
             [
                 "HeterodyneGraph", "HeterodyneBackend", "HeterodyneKernelIR", "HeterodyneVulkan", "HeterodyneReference",
-                "HeterodyneOps",
+                "HeterodyneOps", "HeterodyneRuntime", "HeterodyneConformance",
             ]),
         tests("HeterodyneWeightsTests", ["HeterodyneGraph", "HeterodyneWeights"], resources: [.copy("Fixtures")]),
         tests("HeterodyneTests", ["Heterodyne"]),

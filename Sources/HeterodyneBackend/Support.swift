@@ -82,6 +82,9 @@ extension Capabilities {
             let names = needed.names.joined(separator: ", ")
             return .unsupported(reason: "the device has no \(names) for \(type.scalarType)")
         }
+        if case .dot(_, let accumulation, _) = primitive, !usages(of: accumulation).contains(.accumulate) {
+            return .unsupported(reason: "the device cannot accumulate in \(accumulation)")
+        }
         for exception in exceptions where exception.primitive == primitive.code {
             if node.operandTypes.contains(where: { $0.scalarType == exception.scalarType }) {
                 return .unsupported(reason: exception.reason)
