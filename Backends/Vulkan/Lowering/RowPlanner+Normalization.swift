@@ -45,8 +45,20 @@ struct RowNormalization {
 }
 
 extension RowPlanner {
-    /// Vectors, or numbers, that an invocation may keep in registers.
-    private func heldLimit(_ space: RowSpace) -> Int { space.width > 1 ? 8 : 16 }
+    /// Invocations for each row, and how much of it each of them keeps in registers (0: it reads the row again in each
+    /// pass). A software device keeps registers in its cache, from where they come faster than any load.
+    private func shape(_ space: RowSpace, rows: Int, columns: Int) -> (team: TeamShape, held: Int) {
+        let limit = (isSoftware ? 32 : 8) * (space.width > 1 ? 1 : 2)
+        let isAcross = space.vectors == .alongRows || !isContiguous(space)
+        var shape = isAcross ? TeamShape.single(rows, target) : team(rows: rows, columns: columns)
+        let subgroups: KernelTarget.Features = [.subgroupArithmetic, .fullSubgroups]
+        if !isAcross, isSoftware, columns >= target.subgroupSize, target.features.isSuperset(of: subgroups) {
+            let wanted = rows >= 8 * target.linearWorkgroup ? target.linearWorkgroup : target.subgroupSize
+            shape = .teams(of: target.subgroupSize, wanted: wanted, target)
+        }
+        let held = (columns + shape.size - 1) / shape.size
+        return (shape, held <= limit ? held : 0)
+    }
 
     /// `operation` of `source` into `result`, a tensor of the same extents; parameters have the extents of the columns.
     func normalize(
@@ -66,14 +78,15 @@ extension RowPlanner {
             allowing: [.alongColumns, .alongRows, .none])
         let views = [source, result] + parameters
         try check(views.map(\.type), space, operation.kind.rawValue)
-        let isAcross = space.vectors == .alongRows || !isContiguous(space)
-        let team = isAcross ? TeamShape.single(counts.rows, target) : team(rows: counts.rows, columns: counts.columns)
-        let held = (counts.columns + team.size - 1) / team.size
+        let (team, held) = shape(space, rows: counts.rows, columns: counts.columns)
+        // Scale and bias are loaded once for several rows.
+        let teams = (counts.rows + team.count - 1) / team.count
+        let run = isSoftware && held > 0 && !parameters.isEmpty ? max(1, min(16, teams / 16)) : 1
         let recipe = NormalizationRecipe(
             kind: operation.kind, type: source.type, parameters: parameters.map(\.type), space: space, team: team,
-            held: held <= heldLimit(space) ? held : 0,
-            isFull: held <= heldLimit(space) && held * team.size == counts.columns)
+            held: held, isFull: held * team.size == counts.columns, isRun: run > 1)
         var constants = [space.push(counts.rows), space.push(counts.columns)] + counts.origins.map(space.push)
+        if run > 1 { constants.insert(space.push(run), at: 2) }
         if operation.kind.isNormalization {
             let isDouble = recipe.computing == .float64
             constants.append(isDouble ? .f64(Double(counts.elements)) : .f32(Float(counts.elements)))
@@ -81,7 +94,7 @@ extension RowPlanner {
         }
         try sink.emit(
             recipe, [.read(source), .write(result)] + parameters.map(Access.read), constants: constants,
-            grid: team.grid(rows: counts.rows), work: Double(source.byteCount) * 4,
+            grid: team.grid(rows: (counts.rows + run - 1) / run), work: Double(source.byteCount) * 4,
             "\(operation.kind.rawValue) \(source.type)\(source.extents) from dimension \(operation.axis)")
     }
 }

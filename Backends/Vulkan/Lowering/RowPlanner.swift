@@ -10,11 +10,14 @@ struct RowPlanner {
     let sink: any KernelSink
     var target: KernelTarget { sink.target }
 
-    /// Invocations that keep a device busy.
-    var wantedInvocations: Int { target.tileMemory == .registers ? 32 * max(target.subgroupSize, 1) : 65_536 }
+    /// Whether the device computes in the subgroups of a CPU's vector registers.
+    var isSoftware: Bool { target.tileMemory == .registers }
+
+    /// Invocations that keep a device busy; a software device reads many streams faster than one.
+    var wantedInvocations: Int { isSoftware ? 256 * max(target.subgroupSize, 1) : 65_536 }
 
     /// Fewer columns than this are not worth another launch.
-    var leastSegment: Int { target.tileMemory == .registers ? 8_192 : 512 }
+    var leastSegment: Int { isSoftware ? 4_096 : 512 }
 
     /// Throws where tensors of the types cannot lie in buffers or indices are too wide.
     func check(_ types: [ScalarType], _ space: RowSpace?, _ operation: String) throws(BackendError) {
@@ -29,15 +32,10 @@ struct RowPlanner {
         }
     }
 
-    /// Invocations for each row, where neighbouring columns lie next to each other.
+    /// Invocations for each row, where neighbouring columns lie next to each other. A software device gains nothing
+    /// from neighbouring loads and pays for each combination.
     func team(rows: Int, columns: Int) -> TeamShape {
-        if target.tileMemory == .registers {
-            let enough = rows >= wantedInvocations / 2 || columns < 4 || !target.features.contains(.subgroupArithmetic)
-            if enough { return .single(rows, target) }
-            return .teams(
-                of: target.subgroupSize, wanted: min(target.linearWorkgroup, target.subgroupSize * max(rows / 4, 1)),
-                target)
-        }
+        if isSoftware { return .single(rows, target) }
         let size = min(256, TeamShape.powerOfTwo(atLeast: (columns + 3) / 4))
         return size == 1 ? .single(rows, target) : .teams(of: size, wanted: max(size, 128), target)
     }
