@@ -156,6 +156,13 @@ enum RowPlace: String, CaseIterable {
         available.flatMap { place in (place == .device ? types : few).map { (place, $0) } }
     }
 
+    /// Whether a case of so many elements is run here: the interpreter takes its time, so that most of its cases are
+    /// small.
+    func takes(_ extents: [Int], _ type: ScalarType) -> Bool {
+        let count = Strides.count(extents)
+        return self == .device || count <= 200 || type == .float32 && self != .withoutShuffle && count <= 2_000
+    }
+
     /// A sink without blocks.
     func sink() throws -> any TestSink {
         switch self {

@@ -50,10 +50,14 @@ struct SortPlanner {
             && ScalarCode.supports(type, target)
     }
 
-    /// Columns that a workgroup sorts at once.
+    /// Columns that a workgroup sorts at once, four of them to an invocation.
     private var tileLimit: Int {
-        let wanted = target.tileMemory == .registers ? 64 : 256
-        return min(wanted, target.maximumWorkgroupInvocations, target.maximumWorkgroupExtents.first ?? 1)
+        let wanted = target.tileMemory == .registers ? 128 : 512
+        var limit = 4
+        while limit * 2 <= wanted,
+            limit / 2 <= min(target.maximumWorkgroupInvocations, target.maximumWorkgroupExtents.first ?? 1)
+        { limit *= 2 }
+        return limit
     }
 
     /// The columns of the first `result.extents[axis]` elements of each row in stable order, into `result`.
@@ -77,9 +81,9 @@ struct SortPlanner {
         // Runs are numbered in the order of these rows, whichever operand a pass has.
         let order = RowSpace.order(rowExtents, operands[0].rowStrides)
         let key = SortKey(type: source.type, isDescending: isDescending)
-        let tile = min(tileLimit, TeamShape.powerOfTwo(atLeast: columns))
+        let tile = min(tileLimit, TeamShape.powerOfTwo(atLeast: max(columns, 4)))
         let tiles = (columns + tile - 1) / tile
-        let team = TeamShape.teams(of: tile, wanted: max(tile, target.linearWorkgroup), target)
+        let team = TeamShape.teams(of: tile / 4, wanted: max(tile / 4, target.linearWorkgroup), target)
         let text = "sort \(source.type)\(source.extents) along \(axis)"
         func push(_ numbers: Int...) -> [PushValue] { numbers.map { .u32(UInt32(truncatingIfNeeded: $0)) } }
         let work = Double(source.byteCount) * Double(tile) / 4
@@ -111,9 +115,11 @@ struct SortPlanner {
         while runs > 1 {
             let merged = (runs + 1) / 2
             let newPitch = min(keep, 2 * span)
-            let count = counts.rows * runs * pitch
+            // Each of these numbers is at most that of the elements, and a little more.
+            let chunks = (newPitch + SortMergeRecipe.chunk - 1) / SortMergeRecipe.chunk
+            let count = counts.rows * merged * chunks
             var constants = push(
-                count, columns, span, keep, pitch, runs * pitch, newPitch, merged * newPitch)
+                count, chunks, columns, span, keep, pitch, runs * pitch, newPitch, merged * newPitch)
             let workgroup = target.linearWorkgroup
             let grid = Grid.linear(workgroups: (count + workgroup - 1) / workgroup)
             if merged == 1 {
@@ -122,14 +128,14 @@ struct SortPlanner {
                     key: key, space: place.space, output: .positions(result.type), workgroup: workgroup)
                 try sink.emit(
                     recipe, [.read(keys), .read(indices), .write(result)], constants: constants, grid: grid,
-                    work: Double(count) * 64, "\(text), last merge")
+                    work: Double(count) * 256, "\(text), last merge")
                 return
             }
             let (newKeys, newIndices) = try newRuns(counts.rows * merged * newPitch, key.key)
             let recipe = SortMergeRecipe(key: key, space: .empty, output: .runs, workgroup: workgroup)
             try sink.emit(
                 recipe, [.read(keys), .read(indices), .write(newKeys), .write(newIndices)], constants: constants,
-                grid: grid, work: Double(count) * 64, "\(text), merge of runs of \(span)")
+                grid: grid, work: Double(count) * 256, "\(text), merge of runs of \(span)")
             (keys, indices) = (newKeys, newIndices)
             (runs, span, pitch) = (merged, 2 * span, newPitch)
         }

@@ -12,8 +12,9 @@ enum SortOutput: Hashable, Sendable {
     case positions(ScalarType)
 }
 
-/// Sorts tiles of `team.size` columns of a row by counting: an element's place is the number of elements that precede
-/// it, equal ones by column, so that the order is stable. The first `keep` of each tile are written.
+/// Sorts tiles of `4 team.size` columns of a row by counting: an element's place is the number of elements that precede
+/// it, equal ones by column, so that the order is stable. The first `keep` of each tile are written. Each invocation
+/// has four neighbouring columns, so that one load from workgroup memory serves sixteen comparisons.
 ///
 /// Slots: source, then keys and columns of runs, or positions. Push constants: rows, columns, tiles of a row, kept
 /// elements of a tile, the origins. Runs lie dense: element `(row * tiles + tile) * keep + place`.
@@ -33,7 +34,8 @@ struct SortTileRecipe: KernelRecipe {
         let keep = k.pushConstant("keep", .u32)
         reader.declare("source", key.type, .read)
         let writer = SortWriter(k, key.key, output, reader: &reader)
-        let keys = k.workgroupArray("keys", KernelType(key.key), count: team.workgroup)
+        let type = KernelType(key.key)
+        let keys = k.workgroupArray("keys", type.with(width: 4), count: team.workgroup)
         let first = k.linearWorkgroup() * team.count
         let count = rows * tiles
         k.if(first .< count) {
@@ -45,24 +47,44 @@ struct SortTileRecipe: KernelRecipe {
             let row = number / tiles
             let tile = number - row * tiles
             let places = reader.row(row.converted(to: space.indexType.scalar))
-            let column = tile * team.size + lane
-            let isElement = column .< columns
-            // Columns beyond the end repeat the last one; whatever they hold, they come after it.
-            let inside = column.minimum(columns - 1)
-            let value = reader.load(0, places, inside.converted(to: space.indexType.scalar))
-            let ownKey = k.select(
-                isElement, key(value), k.constant(bits: key.key == .uint64 ? .max : 0xffff_ffff, KernelType(key.key)))
-            keys[position] = ownKey
+            let start = (tile * team.size + lane) * 4
+            let beyond = k.constant(bits: key.key == .uint64 ? .max : 0xffff_ffff, type)
+            let ownKeys = (0..<4).map { part -> KernelValue in
+                let column = start + part
+                // Columns beyond the end repeat the last one, as keys that come after all others.
+                let inside = column.minimum(columns - 1)
+                let value = reader.load(0, places, inside.converted(to: space.indexType.scalar))
+                return k.select(column .< columns, key(value), beyond)
+            }
+            let four = k.vector(ownKeys[0], ownKeys[1], ownKeys[2], ownKeys[3])
+            keys[position] = four
             k.barrier()
-            let place = k.variable(lane.like(0))
+            let zeros = k.constant(0, KernelType(.uint32, 4))
+            let ones = zeros.like(1)
+            let place = k.variable(zeros)
             let base = position - lane
             k.loop(team.size) { other in
-                let otherKey = keys[base + other]
-                let precedes = (otherKey .< ownKey) | ((otherKey .== ownKey) & (other .< lane))
-                place.value = place.value + k.select(precedes, lane.like(1), lane.like(0))
+                let others = keys[base + other]
+                // Of equal elements of other invocations the one with the lower number precedes.
+                let isBefore = other .< lane
+                for part in 0..<4 {
+                    let theirs = k.splat(others[part], 4)
+                    let precedes = (theirs .< four) | (k.splat(isBefore, 4) & (theirs .== four))
+                    place.value = place.value + k.select(precedes, ones, zeros)
+                }
             }
-            k.if((isElement & (own .< count)) & (place.value .< keep)) {
-                writer.write(places, run: number * keep, place: place.value, key: ownKey, column: column)
+            // Among its own four, equal elements are in the order of their columns; the loop counted none of them.
+            let isWritten = own .< count
+            for part in 0..<4 {
+                var before = place.value[part]
+                for other in 0..<part {
+                    let ties = ownKeys[other] .== ownKeys[part]
+                    before = before + k.select(ties, before.like(1), before.like(0))
+                }
+                let column = start + part
+                k.if((isWritten & (column .< columns)) & (before .< keep)) {
+                    writer.write(places, run: number * keep, place: before, key: ownKeys[part], column: column)
+                }
             }
         }
         return try k.finish()
