@@ -38,10 +38,12 @@ struct DotKernelTests {
     ]
 
     static func run(
-        _ product: TestProduct, _ tuning: DotTuning, _ target: KernelTarget = .software, swap: Bool = false
+        _ product: TestProduct, _ tuning: DotTuning, _ target: KernelTarget = .software, swap: Bool = false,
+        stage: Bool = false
     ) throws {
         let problem = try product.problem()
-        let schedule = DotSchedule(oriented: swap ? problem.swapped : problem, tuning, target)
+        var schedule = DotSchedule(oriented: swap ? problem.swapped : problem, tuning, target)
+        if stage { schedule.stagesSums = true }
         let type = product.types.result
         let result = try DotRunner.interpreter(target).run(
             schedule, left: product.left, right: product.right, resultTypes: [type])
@@ -55,7 +57,7 @@ struct DotKernelTests {
                 let product = TestProduct(
                     left: left.tensor(size.batch, size.rows, size.depth, .float32, seed: 1),
                     right: right.tensor(size.batch, size.columns, size.depth, .float32, seed: 2), types: Self.float)
-                try Self.run(product, tuning, swap: index % 2 == 1)
+                try Self.run(product, tuning, swap: index % 2 == 1, stage: index % 3 == 1)
             }
         }
     }

@@ -119,6 +119,24 @@ struct DotProgramTests {
         try Self.check(region, inputs)
     }
 
+    @Test("Long work behind a dot", arguments: [[33, 12, 40], [17, 60, 21], [130, 16, 72]])
+    func longEpilogue(extents: [Int]) throws {
+        let (m, k, n) = (extents[0], extents[1], extents[2])
+        let inputs = [
+            try ProgramTests.counting([m, k]), try ProgramTests.counting([k, n], from: 3),
+            try ProgramTests.counting([m, n], from: 5),
+        ]
+        let region = try Self.region(inputs.map(\.type)) { builder, t in
+            var x = try t[0].dot(t[1], DotDimensions(leftContracting: [1], rightContracting: [0]))
+            for step in 0..<12 {
+                let other = try x.like(Double(step)) - x
+                x = try (x - t[2]).maximum(other).minimum(x.like(1e6))
+            }
+            return [x]
+        }
+        try Self.check(region, inputs)
+    }
+
     @Test("Work behind a dot of batches, with an operand for every head")
     func batchEpilogue() throws {
         let inputs = [

@@ -252,7 +252,7 @@ struct DotRunner {
         }
         let others = operands.map(\.boundBytes)
         let results = resultTypes.map { bytes($0) }
-        let constants = numbers.constants(isWide: dot.isWide)
+        let constants = numbers.constants(for: dot)
         guard let sum = schedule.sum(for: target) else {
             let after = try launch(schedule.recipe, factors + others + results, constants, schedule.grid)
             return Array(after.suffix(results.count))

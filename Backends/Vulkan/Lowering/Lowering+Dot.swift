@@ -61,13 +61,11 @@ extension Lowering {
             let reader = try read(body, arguments, shape.resultExtents, produced, nil)
             let outputs = reader.plan.outputs.map(\.type)
             let buffers = 2 + reader.operands.count + outputs.count
-            let pushed = DotNumbers.byteCount(isWide: false) + 8 * buffers
-            if buffers <= target.maximumBuffers, pushed <= target.maximumPushConstantByteCount {
-                var product = try ProductLowering(self, shape, factors[0], factors[1], types)
-                if let problem = try product.fused(reader.plan, reader.operands) {
-                    return try product.emit(
-                        problem, operands: reader.operands, resultTypes: outputs.map(Self.stored))
-                }
+            var product = try ProductLowering(self, shape, factors[0], factors[1], types)
+            if buffers <= target.maximumBuffers, let problem = try product.fused(reader.plan, reader.operands),
+                DotNumbers.maximumByteCount(problem.dot) + 8 * buffers <= target.maximumPushConstantByteCount
+            {
+                return try product.emit(problem, operands: reader.operands, resultTypes: outputs.map(Self.stored))
             }
         }
         let sums = try lowerDot(factors[0], factors[1], dimensions, accumulation, result)
@@ -187,7 +185,7 @@ private struct ProductLowering {
         let factors = (dot.transposesResult ? [right, left] : [left, right]).map(Access.read)
         let others = operands.map(Access.read)
         let results = resultTypes.map { lowering.newResult(shape.resultExtents, $0) }
-        let constants = numbers.constants(isWide: dot.isWide)
+        let constants = numbers.constants(for: dot)
         let work = problem.products * 2
         let name =
             "dot \(types.left)\(problem.dot.epilogue == nil ? "" : " with epilogue") "

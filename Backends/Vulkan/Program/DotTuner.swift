@@ -120,7 +120,7 @@ final class DotTuner: Sendable {
             list.barrier()
             let last = sum == nil ? result : slices[3]
             try list.dispatch(
-                pipelines[0], [left, right, last], numbers.constants(isWide: dot.isWide), groups: schedule.grid)
+                pipelines[0], [left, right, last], numbers.constants(for: dot), groups: schedule.grid)
             if let sum {
                 list.barrier()
                 let groups = (sum.invocations(numbers) + sum.workgroup - 1) / sum.workgroup

@@ -87,20 +87,28 @@ struct DotNumbers: Hashable, Sendable {
         var innerStride = 0
     }
 
-    /// What a launch gives to the push constants. All numbers fit, since wide classes are told apart.
-    func constants(isWide: Bool) -> [PushValue] {
+    /// What a launch gives to the push constants, in the order in which `DotFrame` declares them: what a class does not
+    /// need is left out, since some devices have room for 128 bytes only. All numbers fit, since wide classes are told
+    /// apart.
+    func constants(for dot: DotClass) -> [PushValue] {
         func place(_ value: Int) -> PushValue {
-            isWide ? .u64(UInt64(bitPattern: Int64(value))) : .u32(UInt32(truncatingIfNeeded: value))
+            dot.isWide ? .u64(UInt64(bitPattern: Int64(value))) : .u32(UInt32(truncatingIfNeeded: value))
         }
-        let counts = [rows, columns, depth, batchCount, batchInner, splitDepth, splits]
-        let places = [left, right].flatMap {
-            [$0.origin, $0.edgeStride, $0.depthStride, $0.outerStride, $0.innerStride]
+        let places = [left, right].flatMap { operand in
+            [operand.origin, operand.edgeStride, operand.depthStride]
+                + (dot.batchRank > 0 ? [operand.innerStride] : []) + (dot.batchRank > 1 ? [operand.outerStride] : [])
         }
+        let counts =
+            [rows, columns, depth] + (dot.isLinear ? [batchCount * splits] : [])
+            + (dot.hasSplits ? [batchCount, splitDepth] : []) + (dot.batchRank > 1 ? [batchInner] : [])
         return places.map(place) + counts.map { .u32(UInt32(truncatingIfNeeded: $0)) }
     }
 
-    /// Bytes of the push constants.
-    static func byteCount(isWide: Bool) -> Int { 10 * (isWide ? 8 : 4) + 7 * 4 }
+    /// The most bytes that the push constants of a class take, however it is tiled: a product that is split has a short
+    /// grid.
+    static func maximumByteCount(_ dot: DotClass) -> Int {
+        (6 + 2 * min(dot.batchRank, 2)) * (dot.isWide ? 8 : 4) + (5 + (dot.batchRank > 1 ? 1 : 0)) * 4
+    }
 
     /// The grid of workgroups for tiles of so many rows and columns.
     func grid(tileRows: Int, tileColumns: Int, isLinear: Bool) -> Grid {

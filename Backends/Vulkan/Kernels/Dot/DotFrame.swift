@@ -19,7 +19,7 @@ struct DotPlace {
     /// A place in the matrix of number `matrix` of the results, of which `batch` is the number in the batch.
     init(
         _ k: KernelBuilder, _ dot: DotClass, rows: KernelValue, columns: KernelValue, matrix: KernelValue,
-        batch: KernelValue, batchInner: KernelValue
+        batch: KernelValue, batchInner: KernelValue?
     ) {
         builder = k
         self.dot = dot
@@ -27,10 +27,10 @@ struct DotPlace {
         self.columns = columns
         let index = dot.indexType.scalar
         resultBase = matrix * rows.converted(to: index) * columns.converted(to: index)
-        switch dot.batchRank {
-        case 0: (outer, inner) = (nil, nil)
-        case 1: (outer, inner) = (nil, batch)
-        default: (outer, inner) = (batch / batchInner, batch % batchInner)
+        if let batchInner, dot.batchRank > 1 {
+            (outer, inner) = (batch / batchInner, batch % batchInner)
+        } else {
+            (outer, inner) = (nil, dot.batchRank > 0 ? batch : nil)
         }
     }
 }
@@ -63,16 +63,17 @@ struct DotFrame {
     init(_ k: KernelBuilder, _ dot: DotClass, tileRows: Int, tileColumns: Int) {
         let type = dot.indexType
         func places(_ name: String) -> [KernelValue] {
-            ["origin", "edge", "depth", "outer", "inner"].map { k.pushConstant("\(name)_\($0)", type) }
+            ["origin", "edge", "depth", "inner", "outer"].prefix(3 + dot.batchRank).map {
+                k.pushConstant("\(name)_\($0)", type)
+            }
         }
         let (l, r) = (places("left"), places("right"))
         rows = k.pushConstant("rows", .u32)
         columns = k.pushConstant("columns", .u32)
         let depth = k.pushConstant("depth", .u32)
-        let batchCount = k.pushConstant("batch_count", .u32)
-        let batchInner = k.pushConstant("batch_inner", .u32)
-        let splitDepth = k.pushConstant("split_depth", .u32)
-        let splits = k.pushConstant("splits", .u32)
+        let matrices = dot.isLinear ? k.pushConstant("matrices", .u32) : nil
+        let split = dot.hasSplits ? (k.pushConstant("batch_count", .u32), k.pushConstant("split_depth", .u32)) : nil
+        let batchInner = dot.batchRank > 1 ? k.pushConstant("batch_inner", .u32) : nil
 
         var (x, y, z): (KernelValue, KernelValue, KernelValue)
         if dot.isLinear {
@@ -86,14 +87,14 @@ struct DotFrame {
         } else {
             (x, y, z) = (k.workgroupID(.x), k.workgroupID(.y), k.workgroupID(.z))
         }
-        isInside = z .< batchCount * splits
+        // Only folded grids have more workgroups than tiles.
+        isInside = matrices.map { z .< $0 } ?? k.constant(true)
         column = x * tileColumns
         row = y * tileRows
         var batch = z
-        if dot.hasSplits {
-            let split = z / batchCount
+        if let (batchCount, splitDepth) = split {
+            depthStart = z / batchCount * splitDepth
             batch = z % batchCount
-            depthStart = split * splitDepth
             depthEnd = (depthStart + splitDepth).minimum(depth)
         } else {
             depthStart = k.constant(0, .u32)
@@ -101,12 +102,12 @@ struct DotFrame {
         }
         place = DotPlace(
             k, dot, rows: rows, columns: columns, matrix: z.converted(to: type.scalar),
-            batch: batch.converted(to: type.scalar), batchInner: batchInner.converted(to: type.scalar))
+            batch: batch.converted(to: type.scalar), batchInner: batchInner?.converted(to: type.scalar))
         let (outer, inner) = (place.outer, place.inner)
         func operand(_ list: [KernelValue]) -> Operand {
             var base = list[0]
-            if let outer { base = base + outer * list[3] }
-            if let inner { base = base + inner * list[4] }
+            if let inner { base = base + inner * list[3] }
+            if let outer { base = base + outer * list[4] }
             return Operand(base: base, edgeStride: list[1], depthStride: list[2])
         }
         left = operand(l)

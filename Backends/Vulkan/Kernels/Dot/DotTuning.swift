@@ -224,6 +224,8 @@ struct DotSchedule: Hashable, Sendable {
     var tuning: DotTuning
     /// Invocations of a subgroup.
     let subgroupSize: Int
+    /// See `RegisterTileDot.stagesSums`.
+    var stagesSums = false
 
     /// The schedule with the first of the candidates.
     init(_ problem: DotProblem, _ target: KernelTarget) {
@@ -272,9 +274,24 @@ struct DotSchedule: Hashable, Sendable {
                 if self.problem.dot.right.order == .alongDepth { self.problem.dot.right.width = 1 }
             }
         }
+        stagesSums = stages(target)
         let counts = target.maximumWorkgroupCounts
         let depthParts = z * self.problem.numbers.splits
         self.problem.dot.isLinear = x > counts[0] || y > counts[1] || depthParts > counts[2]
+    }
+
+    /// Whether finished sums go through workgroup memory: where the code behind the product, once for each register,
+    /// would be long, and where the sums have room.
+    private func stages(_ target: KernelTarget) -> Bool {
+        guard case .registers(let rows, let columns, _, let columnLanes, let depthLanes, _) = tuning else {
+            return false
+        }
+        let sums = rows * columns
+        let bytes = sums * columnLanes * problem.dot.types.sum.bits / 8 * (depthLanes > 1 ? 1 + depthLanes / 2 : 1)
+        guard bytes <= target.workgroupMemoryByteCount else { return false }
+        let registers = problem.dot.hasVectorColumns ? sums / 4 : sums
+        let steps = problem.dot.hasSplits ? 0 : problem.dot.epilogue?.plan.cost ?? 0
+        return registers * (1 + steps) >= 128
     }
 
     /// The grid of the product.
@@ -295,7 +312,7 @@ struct DotSchedule: Hashable, Sendable {
         case .registers(let rows, let columns, let unroll, let columnLanes, let depthLanes, let sharesLeft):
             return RegisterTileDot(
                 dot: dot, rows: rows, columns: columns, unroll: unroll, columnLanes: columnLanes,
-                depthLanes: depthLanes, sharesLeft: sharesLeft)
+                depthLanes: depthLanes, sharesLeft: sharesLeft, stagesSums: stagesSums)
         case .workgroup(let rows, let columns, let rowLanes, let columnLanes, let depth):
             return WorkgroupTileDot(
                 dot: dot, rows: rows, columns: columns, rowLanes: rowLanes, columnLanes: columnLanes, depth: depth)

@@ -12,6 +12,9 @@ import HeterodyneKernelIR
 /// invocations of a subgroup, which is the workgroup then, load different elements of the left factor and hand them to
 /// each other, where they would otherwise all load the same ones.
 ///
+/// With `stagesSums` the finished sums go through workgroup memory, each invocation's own part of it, so that the code
+/// of the epilogue and of the stores exists once, in a loop, and not once for each register of the tile.
+///
 /// Slots: left, right, operands of the epilogue, results. Rows, columns beyond the edge repeat the last ones and are
 /// not stored.
 struct RegisterTileDot: KernelRecipe {
@@ -22,16 +25,12 @@ struct RegisterTileDot: KernelRecipe {
     var columnLanes: Int
     var depthLanes = 1
     var sharesLeft = false
+    var stagesSums = false
 
     /// Columns of a workgroup's tile.
     var tileColumns: Int { columns * columnLanes }
     /// Invocations of a workgroup.
     var invocations: Int { columnLanes * depthLanes }
-    /// Bytes of workgroup memory.
-    var workgroupByteCount: Int {
-        depthLanes == 1 ? 0 : rows * columns * columnLanes * (depthLanes / 2) * (dot.types.sum.bits / 8)
-    }
-
     func build(for target: KernelTarget) throws(KernelError) -> Kernel {
         guard rows > 0, columns > 0, unroll > 0, columnLanes > 0, depthLanes > 0,
             depthLanes & (depthLanes - 1) == 0, !sharesLeft || depthLanes == 1,
@@ -166,8 +165,10 @@ private struct Body {
 
     private func store() throws(KernelError) {
         var failure: KernelError?
-        func guarded(_ content: () throws(KernelError) -> Void) {
-            do throws(KernelError) { try content() } catch { failure = failure ?? error }
+        func store(_ sum: KernelValue, _ row: KernelValue, _ column: KernelValue) {
+            do throws(KernelError) { try output.store(sum, row: row, column: column) } catch {
+                failure = failure ?? error
+            }
         }
         func storeAll() {
             for vector in 0..<vectors {
@@ -178,24 +179,34 @@ private struct Body {
                         let sum = sums[row][vector].value
                         if row == 0 {
                             // A tile has at least one row.
-                            guarded { () throws(KernelError) in
-                                try output.store(sum, row: place, column: column)
-                            }
+                            store(sum, place, column)
                         } else {
-                            k.if(place .< frame.rows) {
-                                guarded { () throws(KernelError) in
-                                    try output.store(sum, row: place, column: column)
-                                }
-                            }
+                            k.if(place .< frame.rows) { store(sum, place, column) }
                         }
                     }
                 }
             }
         }
+        func storeStaged() {
+            let registers = sums.flatMap { $0 }
+            let lanes = recipe.columnLanes
+            let type = dot.types.sum.with(width: width)
+            let staged = k.workgroupArray("staged_sums", type, count: registers.count * lanes)
+            for (number, sum) in registers.enumerated() { staged[lane + number * lanes] = sum.value }
+            k.loop(registers.count) { number in
+                let vector = number % vectors
+                let row = frame.row + number / vectors
+                let column = frame.column + (vector * lanes + lane) * width
+                k.if((row .< frame.rows) & (column .< frame.columns)) {
+                    store(staged[number * lanes + lane], row, column)
+                }
+            }
+        }
+        let content = recipe.stagesSums ? storeStaged : storeAll
         if recipe.depthLanes == 1 {
-            storeAll()
+            content()
         } else {
-            k.if(depthLane .== 0) { storeAll() }
+            k.if(depthLane .== 0) { content() }
         }
         if let failure { throw failure }
     }
