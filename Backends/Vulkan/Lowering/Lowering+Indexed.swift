@@ -8,7 +8,8 @@ import HeterodyneKernelIR
 extension Lowering {
     /// Names of the composites that are run whole, at least for some types and shapes.
     static let indexedNames: Set<String> = PoolingPlan.names.union([
-        AttentionPlan.name, ConvolutionPlan.name, ThreefryPlan.bits, ThreefryPlan.cipher,
+        AttentionPlan.name, ConvolutionPlan.name, ConvolutionPlan.transposedName, ThreefryPlan.bits,
+        ThreefryPlan.cipher,
     ])
 
     /// Whether `composite` on operands of the given types is run whole.
@@ -75,20 +76,38 @@ extension Lowering {
     // MARK: - Windows
 
     private func lowerConvolution(_ plan: ConvolutionPlan, _ node: Node) throws(BackendError) -> StridedView {
-        var x = view(node.operands[0])
-        if IndexSpace.needsWideIndices(x.extents, [x.strides]) { x = try copied(x) }
-        let weights = view(node.operands[1])
+        let x = try spread(view(node.operands[0]), plan)
+        let weights = plan.grouped(view(node.operands[1]))
         let bias = try node.operands.count > 2 ? dense(node.operands[2]) : nil
         let result = try newResult(node)
         let positions = result.count / result.extents[1]
         let shape = ConvolutionPlan.Shape(
-            target, channels: weights.extents[0] / plan.groups, positions: positions, plan.type)
-        let operand = shape.channels == 1 ? try dense(node.operands[1]) : try packed(weights, plan, shape)
+            target, channels: weights.extents[weights.rank - 1], positions: positions, plan.type)
+        let operand: StridedView
+        if shape.channels == 1 {
+            let direct = plan.direct(weights)
+            operand = direct.isDense && direct.splatBits == nil ? direct : try copied(direct)
+        } else {
+            operand = try packed(weights, plan, shape)
+        }
         try emit(plan.launch(x, weights: weights, operand: operand, bias: bias, result, shape, target))
         return result
     }
 
-    /// Weights in whole tiles of output channels. Constant ones are packed while compiling.
+    /// The operand of the convolution: of a transposed one with zeros between and around its elements.
+    private func spread(_ x: StridedView, _ plan: ConvolutionPlan) throws(BackendError) -> StridedView {
+        guard let spread = plan.spread else {
+            return IndexSpace.needsWideIndices(x.extents, [x.strides]) ? try copied(x) : x
+        }
+        let zero = splat(0, [], x.type)
+        let result = newResult(x.extents[..<2] + spread.extents, x.type)
+        let launch = try PadKernel.launch(
+            x, value: zero, low: [0, 0] + spread.low, interior: [0, 0] + spread.interior, result: result, target)
+        if let launch { try emit(launch) } else { try emitFill(result, bits: 0) }
+        return result
+    }
+
+    /// Grouped weights in whole tiles of output channels. Constant ones are packed while compiling.
     private func packed(
         _ weights: StridedView, _ plan: ConvolutionPlan, _ shape: ConvolutionPlan.Shape
     ) throws(BackendError) -> StridedView {
@@ -98,9 +117,10 @@ extension Lowering {
             return StridedView(dense: root, extents: packedExtents, type: weights.type)
         }
         let block = newResult(packedExtents, weights.type)
-        let (from, to) = plan.packing(weights, into: block)
-        if to.count != block.count { try emitFill(block, bits: 0) }
-        try emitCopy(from: from, to: to)
+        if packedExtents != weights.extents { try emitFill(block, bits: 0) }
+        var part = block
+        part.extents = weights.extents
+        try emitCopy(from: weights, to: part)
         return block
     }
 

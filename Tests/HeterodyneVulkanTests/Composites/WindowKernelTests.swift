@@ -81,15 +81,19 @@ struct WindowKernelTests {
             shape
             ?? ConvolutionPlan.Shape(
                 target, channels: test.weights[0] / test.groups, positions: test.x[0] * Strides.count(output), type)
-        var operand = filter
+        let grouped = plan.grouped(filter)
+        var operand = runner.block(plan.direct(grouped).extents, type)
         if shape.channels > 1 {
-            operand = runner.block(plan.packedExtents(filter, shape), type)
+            operand = runner.block(plan.packedExtents(grouped, shape), type)
             runner.write([UInt64](repeating: 0, count: operand.count), to: operand)
-            let (from, to) = plan.packing(filter, into: operand)
-            runner.copy(from, to: to)
+            var part = operand
+            part.extents = grouped.extents
+            runner.copy(grouped, to: part)
+        } else {
+            runner.copy(plan.direct(grouped), to: operand)
         }
         try runner.run(
-            plan.launch(input, weights: filter, operand: operand, bias: bias, result, shape, target))
+            plan.launch(input, weights: grouped, operand: operand, bias: bias, result, shape, target))
         let found = runner.bits(result).map(type.number(fromBits:))
         let terms = Double(Strides.count(Array(test.weights[1...])) + 1)
         let unit = type == .float64 ? 0x1p-53 : 0x1p-24

@@ -272,6 +272,30 @@ struct IndexingProgramTests {
         }
     }
 
+    @Test("Transposed convolution: strides, dilations, groups, cropping, one channel each")
+    func transposedConvolution() throws {
+        var generator = IndexingGenerator(77)
+        for type in [ScalarType.float32, .float16] {
+            let x = try generator.numbers(type, [2, 4, 5, 4], -1...1)
+            let weights = try generator.numbers(type, [4, 3, 3, 2], -1...1)
+            let bias = try generator.numbers(.float32, [6], -1...1)
+            let depthwise = try generator.numbers(type, [4, 1, 3, 3], -1...1)
+            // At most 4 channels of 6 products, and a bias, of magnitudes up to 1.
+            let bound = 2 * 25 * 25 * 0x1p-24
+            try expectNear([x, weights, bias], bound) {
+                try $0[0].convolutionTranspose(
+                    $0[1], bias: $0[2], strides: [2, 3], low: [1, 0], high: [0, 2], outputPadding: [1, 0], groups: 2)
+            }
+            try expectNear([x], bound) { terms in
+                let constant = try terms[0].builder.constant(weights).convert(terms[0].scalarType)
+                return try terms[0].convolutionTranspose(constant, dilations: [2, 1], low: [4, 3], high: [0, 0])
+            }
+            try expectNear([x, depthwise], bound) {
+                try $0[0].convolutionTranspose($0[1], strides: [2, 2], low: [1, 1], groups: 4)
+            }
+        }
+    }
+
     @Test("Attention over heads that are views of one projection, joined again")
     func attention() throws {
         var generator = IndexingGenerator(79)

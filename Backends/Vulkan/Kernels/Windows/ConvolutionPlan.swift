@@ -5,17 +5,33 @@ import HeterodyneBackend
 import HeterodyneGraph
 import HeterodyneKernelIR
 
-/// Convolution as the kernel takes it.
+/// Convolution, or its transpose, as the kernel takes it.
 struct ConvolutionPlan {
     static let name = "convolution"
+    static let transposedName = "convolutionTranspose"
+
+    /// How the operand of a transposed convolution becomes that of a convolution: zeros between and around its
+    /// elements. Its windows then move by one, and its kernel is reversed.
+    struct Spread: Hashable, Sendable {
+        /// Zeros before each spatial dimension; less than none cut elements off.
+        var low: [Int]
+        /// Zeros between elements.
+        var interior: [Int]
+        /// The spatial extents afterwards.
+        var extents: [Int]
+    }
 
     var type: ScalarType
+    /// The windows of the convolution; of a transposed one, those over the spread operand.
     var windows: SpatialWindows
     var groups: Int
+    /// What happens to the operand before; nil for a convolution.
+    var spread: Spread?
 
     /// The plan for `composite` on operands of the given types, or nil where it has to be decomposed.
     init?(_ composite: any Composite, _ operands: [TensorType], _ target: KernelTarget) {
-        guard composite.name == Self.name, operands.count == 2 || operands.count == 3,
+        let isTransposed = composite.name == Self.transposedName
+        guard isTransposed || composite.name == Self.name, operands.count == 2 || operands.count == 3,
             let x = operands[0].shape.fixedExtents, let weights = operands[1].shape.fixedExtents,
             x.count >= 3, x.count == weights.count, operands.allSatisfy({ target.stores($0.scalarType) })
         else { return nil }
@@ -29,18 +45,37 @@ struct ConvolutionPlan {
         guard operands.dropFirst(2).allSatisfy({ $0.scalarType == element || $0.scalarType == .float32 }),
             (x + weights).allSatisfy({ $0 > 0 }), SpatialWindows.fits(x), SpatialWindows.fits(weights)
         else { return nil }
-        var reader = AttributeReader(composite.attributes, operation: Self.name)
+        var reader = AttributeReader(composite.attributes, operation: composite.name)
+        let outputPadding: [Int]
         do {
             guard let windows = try SpatialWindows(&reader, kernel: Array(weights[2...])) else { return nil }
             self.windows = windows
             groups = try reader.integer("groups")
+            outputPadding = try isTransposed ? reader.integers("outputPadding") : windows.low.map { _ in 0 }
             try reader.finish()
         } catch { return nil }
-        guard groups > 0, groups <= x[1], x[1] == weights[1] * groups, weights[0] % groups == 0 else { return nil }
-        let result = windows.resultExtents(Array(x[2...]))
-        guard result.allSatisfy({ $0 > 0 }), SpatialWindows.fits([x[0], weights[0]] + result),
+        guard groups > 0, groups <= max(x[1], weights[0]) else { return nil }
+        var input = x
+        let outputs: Int
+        if isTransposed {
+            guard weights[0] == x[1], x[1] % groups == 0,
+                let spread = Spread(windows, Array(x[2...]), outputPadding: outputPadding)
+            else { return nil }
+            outputs = weights[1] * groups
+            input = x[..<2] + spread.extents
+            windows.strides = windows.strides.map { _ in 1 }
+            windows.low = windows.low.map { _ in 0 }
+            windows.high = windows.low
+            self.spread = spread
+        } else {
+            guard x[1] == weights[1] * groups, weights[0] % groups == 0 else { return nil }
+            outputs = weights[0]
+        }
+        let result = windows.resultExtents(Array(input[2...]))
+        let perGroup = x[1] / groups
+        guard result.allSatisfy({ $0 > 0 }), SpatialWindows.fits(input), SpatialWindows.fits([x[0], outputs] + result),
             // Packed weights have whole tiles of output channels.
-            SpatialWindows.fits([weights[0] + groups * 8] + weights[1...])
+            SpatialWindows.fits([outputs + groups * 8, perGroup] + weights[2...])
         else { return nil }
     }
 
@@ -67,34 +102,8 @@ struct ConvolutionPlan {
         }
     }
 
-    /// Output channels of a group, and in whole tiles.
-    func outputs(_ weights: StridedView, _ shape: Shape) -> (perGroup: Int, tiles: Int) {
-        let perGroup = weights.extents[0] / groups
-        return (perGroup, (perGroup - 1) / shape.channels + 1)
-    }
-
-    /// The weights [O, C/groups, K…] as [groups, K…, C/groups, O/groups], and the view of the same extents in the
-    /// block of whole tiles `packed`.
-    func packing(
-        _ weights: StridedView, into packed: StridedView
-    ) -> (from: StridedView, to: StridedView) {
-        let perGroup = weights.extents[0] / groups
-        var from = weights
-        from.extents = [groups] + weights.extents[2...] + [weights.extents[1], perGroup]
-        from.strides =
-            [weights.strides[0] * perGroup] + weights.strides[2...] + [weights.strides[1], weights.strides[0]]
-        var to = packed
-        to.extents = from.extents
-        return (from, to)
-    }
-
-    /// The extents of packed weights.
-    func packedExtents(_ weights: StridedView, _ shape: Shape) -> [Int] {
-        [groups] + weights.extents[2...] + [weights.extents[1], outputs(weights, shape).tiles * shape.channels]
-    }
-
-    /// The launch. `weights` tells the extents [O, C/groups, K…]; `operand` is what is bound: dense weights where a
-    /// tile has one channel, else packed ones. The bias and the result are dense.
+    /// The launch. `x` is the spread operand where the convolution is transposed; `weights` are as `grouped` gives
+    /// them, and `operand` is what `direct` or `packed` made of them. The bias and the result are dense.
     func launch(
         _ x: StridedView, weights: StridedView, operand: StridedView, bias: StridedView?, _ result: StridedView,
         _ shape: Shape, _ target: KernelTarget
@@ -102,7 +111,8 @@ struct ConvolutionPlan {
         guard !IndexSpace.needsWideIndices(x.extents, [x.strides]) else {
             throw BackendError(.unsupported, "convolution of \(x.extents) is beyond 32-bit indices")
         }
-        let (perGroup, channelTiles) = outputs(weights, shape)
+        let (channels, perGroup) = (weights.extents[weights.rank - 2], weights.extents[weights.rank - 1])
+        let channelTiles = (perGroup - 1) / shape.channels + 1
         let input = Array(x.extents[2...])
         let output = Array(result.extents[2...])
         let space = Strides.count(output)
@@ -120,10 +130,10 @@ struct ConvolutionPlan {
         let recipe = ConvolutionKernel(
             type: type, biasType: bias?.type, form: WindowForm(windows), channels: shape.channels,
             positions: shape.positions, isStrided: shape.isStrided, isPadded: isPadded,
-            isPartial: perGroup % shape.channels != 0, hasChannels: weights.extents[1] > 1,
+            isPartial: perGroup % shape.channels != 0, hasChannels: channels > 1,
             origins: views.map(\.bound.origin))
         var numbers = [
-            invocations, tiles, positions, space, weights.extents[1], perGroup, channelTiles,
+            invocations, tiles, positions, space, channels, perGroup, channelTiles,
             result.extents[1] * space,
         ]
         numbers += output.dropFirst() + input + windows.low + x.strides
@@ -132,7 +142,7 @@ struct ConvolutionPlan {
             recipe: recipe, accesses: views.dropLast().map(Access.read) + [.write(result)],
             constants: numbers.map { .u32(UInt32(truncatingIfNeeded: $0)) },
             grid: .linear(invocations: invocations, width: target.linearWorkgroup), work: 2 * products,
-            description: "convolution \(x.extents) by \(weights.extents)")
+            description: "convolution \(x.extents) to \(result.extents) by \(windows.kernel)")
     }
 }
 
@@ -159,41 +169,6 @@ extension SpatialWindows {
             let count = (room + strides[d] - 1) / strides[d] + 1
             // A last window that starts beyond the elements and the low padding does not count.
             return (count - 1) * strides[d] >= input[d] + low[d] ? count - 1 : count
-        }
-    }
-}
-
-extension ConvolutionPlan {
-    /// Constant weights, which lie in `storage` as `weights` says, in whole tiles of output channels.
-    func packed(_ weights: StridedView, _ storage: LiteralStorage, _ shape: Shape) -> LiteralStorage {
-        let size = weights.elementSize
-        let (perGroup, tiles) = outputs(weights, shape)
-        let row = tiles * shape.channels
-        let kernel = Array(weights.extents[2...])
-        let channels = weights.extents[1]
-        return LiteralStorage(count: groups * Strides.count(kernel) * channels * row * size) { target in
-            // What no channel fills stays zero.
-            for byte in target.indices { target[byte] = 0 }
-            var place = 0
-            for group in 0..<groups {
-                for tap in 0..<Strides.count(kernel) {
-                    var rest = tap
-                    var window = weights.offset + group * perGroup * weights.strides[0]
-                    for d in kernel.indices.reversed() {
-                        window += rest % kernel[d] * weights.strides[d + 2]
-                        rest /= kernel[d]
-                    }
-                    for channel in 0..<channels {
-                        for output in 0..<perGroup {
-                            let source = window + channel * weights.strides[1] + output * weights.strides[0]
-                            for byte in 0..<size {
-                                target[(place + output) * size + byte] = storage.bytes[source * size + byte]
-                            }
-                        }
-                        place += row
-                    }
-                }
-            }
         }
     }
 }
