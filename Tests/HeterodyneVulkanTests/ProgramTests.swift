@@ -86,6 +86,27 @@ struct ProgramTests {
         try check(graph, [x, y])
     }
 
+    @Test(arguments: [ScalarType.float32, .float16, .int8, .float64])
+    func transposes(type: ScalarType) throws {
+        let cases: [(shape: [Int], order: [Int])] = [
+            ([64, 32], [1, 0]), ([33, 16], [1, 0]), ([3, 20, 36], [0, 2, 1]), ([16, 5, 16], [2, 1, 0]),
+            ([2, 16, 3, 32], [3, 2, 1, 0]), ([300, 68], [1, 0]),
+        ]
+        for (shape, order) in cases {
+            let x = try Self.counting(shape, type)
+            let graph = try GraphBuilder.graph([x.type]) { _, t in
+                [
+                    try t[0].transpose(order),
+                    try t[0].slice(
+                        [Extent](repeating: 0, count: shape.count),
+                        shape.map { .fixed($0 / 2) }
+                    ).transpose(order),
+                ]
+            }
+            try check(graph, [x])
+        }
+    }
+
     @Test func regionsFuseAndReuseMemory() throws {
         let type = TensorType(.float32, [33, 20])
         let row = TensorType(.float32, [20])

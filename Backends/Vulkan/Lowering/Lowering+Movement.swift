@@ -44,6 +44,12 @@ extension Lowering {
             append(.copy(from: from, to: to), touching: [from, to], "copy \(name)")
             return
         }
+        if let recipe = TransposeRecipe(from: source, to: target, self.target) {
+            try emit(
+                recipe, [.read(source), .write(target)], grid: recipe.grid, work: Double(2 * source.byteCount),
+                "transpose \(name) strides \(source.strides) to \(target.strides)")
+            return
+        }
         let recipe = CopyRecipe(from: source, to: target, self.target)
         try checkIndices(recipe.space, source.extents)
         let invocations = recipe.invocations(points: source.count)
