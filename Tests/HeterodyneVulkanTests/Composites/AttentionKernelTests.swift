@@ -146,6 +146,17 @@ struct AttentionKernelTests {
         }
     }
 
+    @Test("Lengths, heads and batches share a kernel", arguments: [KernelTarget.gpu, .software, .least])
+    func sharing(_ target: KernelTarget) throws {
+        let recipes = try [[1, 12, 128, 32], [8, 12, 77, 32], [2, 4, 500, 32]].map { extents in
+            let type = TensorType(.float32, Shape(extents))
+            let plan = try #require(AttentionPlan(Attention(), [type, type, type], target))
+            let view = StridedView(dense: 0, extents: extents, type: .float32)
+            return try plan.launch(view, view, view, mask: nil, view, target).recipe as? AttentionKernel
+        }
+        #expect(recipes[0] != nil && Set(recipes).count == 1)
+    }
+
     @Test("What the kernel does not take is decomposed")
     func claims() {
         func takes(_ types: [TensorType], _ composite: Attention = Attention(), _ target: KernelTarget = .gpu) -> Bool {

@@ -120,6 +120,31 @@ struct WindowKernelTests {
         }
     }
 
+    @Test("Layers of different sizes share their kernels", arguments: [KernelTarget.gpu, .software, .least])
+    func sharing(_ target: KernelTarget) throws {
+        func recipes(_ x: [Int], _ outputs: Int) throws -> (ConvolutionKernel?, PoolingKernel?) {
+            let composite = Convolution(strides: [1, 1], dilations: [1, 1], low: [1, 1], high: [1, 1])
+            let types = [TensorType(.float32, Shape(x)), TensorType(.float32, Shape([outputs, x[1], 3, 3]))]
+            let plan = try #require(ConvolutionPlan(composite, types, target))
+            let input = StridedView(dense: 0, extents: x, type: .float32)
+            let weights = plan.grouped(StridedView(dense: 1, extents: [outputs, x[1], 3, 3], type: .float32))
+            let result = StridedView(dense: 2, extents: [x[0], outputs, x[2], x[3]], type: .float32)
+            let shape = ConvolutionPlan.Shape(
+                target, channels: outputs, positions: x[0] * x[2] * x[3], .float32)
+            let packed = StridedView(dense: 1, extents: plan.packedExtents(weights, shape), type: .float32)
+            let launch = try plan.launch(
+                input, weights: weights, operand: packed, bias: nil, result, shape, target)
+            let pool = MaxPool(PoolingWindows(kernel: [2, 2], strides: [2, 2]))
+            let pooled = StridedView(dense: 2, extents: [x[0], x[1], x[2] / 2, x[3] / 2], type: .float32)
+            let second = try #require(PoolingPlan(pool, [types[0]], target)).launch(
+                input, pooled, indices: nil, target)
+            return (launch.recipe as? ConvolutionKernel, second.recipe as? PoolingKernel)
+        }
+        let (first, second) = (try recipes([1, 64, 56, 56], 64), try recipes([4, 128, 28, 30], 256))
+        #expect(first.0 != nil && first.0 == second.0)
+        #expect(first.1 != nil && first.1 == second.1)
+    }
+
     struct Pool: Sendable, CustomTestStringConvertible {
         var x: [Int]
         var kernel: [Int]

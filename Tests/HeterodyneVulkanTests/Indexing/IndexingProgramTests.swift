@@ -122,6 +122,27 @@ struct IndexingProgramTests {
         }
     }
 
+    @Test("Sums of many updates are the same bits each time, and those of the order")
+    func determinism() throws {
+        var generator = IndexingGenerator(58)
+        let x = try generator.numbers(.float32, [40, 2], -1...1)
+        let indices = try generator.integers(.int32, [5000, 1], 0...39)
+        let updates = try generator.numbers(.float32, [5000, 2], -1...1)
+        let inputs = [x, indices, updates]
+        let graph = try graph(inputs) { _, terms in
+            [try terms[0].scatter(.add, terms[1], terms[2], dimensions: [0])]
+        }
+        let expected = try elements(ReferenceEvaluator.evaluate(graph, inputs: inputs)[0])
+        for (name, options) in Self.variants {
+            let runner = ProgramRunner(options)
+            let program = try runner.backend.compile(CompilationUnit(graph: graph), for: ProgramRunner.device)
+            for _ in 0..<20 {
+                let found = try elements(runner.run(program, graph, inputs)[0])
+                #expect(found == expected, "\(name)")
+            }
+        }
+    }
+
     @Test func scatterOfEverythingAndNothing() throws {
         var generator = IndexingGenerator(59)
         let x = try generator.integers(.float32, [3, 2], -5...5)
