@@ -40,7 +40,8 @@ struct CacheFile: Sendable {
         let isRead = bytes.withUnsafeMutableBytes { buffer in
             var done = 0
             while done < buffer.count {
-                let count = Glibc.read(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done)
+                let count = pread(
+                    descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(done))
                 if count < 0, errno == EINTR { continue }
                 if count <= 0 { return false }
                 done += count
@@ -77,7 +78,8 @@ struct CacheFile: Sendable {
         let isWritten = bytes.withUnsafeBytes { buffer in
             var done = 0
             while done < buffer.count {
-                let count = Glibc.write(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done)
+                let count = pwrite(
+                    descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(done))
                 if count < 0, errno == EINTR { continue }
                 if count <= 0 { return false }
                 done += count

@@ -81,15 +81,16 @@ final class CommandList {
     }
 
     deinit {
-        // A run that gave up may still be in progress. A device that is really lost answers at once.
-        guard completed == submitted || waitSlice(seconds: device.patience) != VK_TIMEOUT else {
-            // What a device still writes to must never be used for anything else.
-            for object in retained { _ = Unmanaged.passRetained(object) }
-            return
+        // A run that gave up may still be in progress. A device that is really lost answers at once, one that hangs is
+        // not waited for twice.
+        if completed != submitted, !device.isHung, waitSlice(seconds: device.patience) == VK_TIMEOUT {
+            device.markHung()
         }
-        if let queries { device.vk.vkDestroyQueryPool(device.handle, queries, nil) }
-        device.vk.vkDestroySemaphore(device.handle, semaphore, nil)
-        device.vk.vkDestroyCommandPool(device.handle, pool, nil)
+        device.destroy {
+            if let queries { device.vk.vkDestroyQueryPool(device.handle, queries, nil) }
+            device.vk.vkDestroySemaphore(device.handle, semaphore, nil)
+            device.vk.vkDestroyCommandPool(device.handle, pool, nil)
+        }
         device.destroyed()
     }
 
@@ -335,7 +336,7 @@ final class CommandList {
             return
         }
         // A device that does not finish is as good as lost: its memory may still be written.
-        if result == VK_TIMEOUT { device.markLost() }
+        if result == VK_TIMEOUT { device.markHung() }
         throw device.error(result == VK_TIMEOUT ? VK_ERROR_DEVICE_LOST : result, work(label, lastKernel))
     }
 

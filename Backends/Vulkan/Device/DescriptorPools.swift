@@ -20,7 +20,7 @@ final class DescriptorPools {
 
     deinit {
         for pool in pools {
-            device.vk.vkDestroyDescriptorPool(device.handle, pool, nil)
+            device.destroy { device.vk.vkDestroyDescriptorPool(device.handle, pool, nil) }
             device.destroyed()
         }
     }

@@ -21,10 +21,14 @@ final class LogicalDevice: @unchecked Sendable {
     private let queue: VkQueue
     private let queueLock = Mutex<Void>(())
     private let lost = Atomic<Bool>(false)
+    private let hung = Atomic<Bool>(false)
     private let live = Atomic<Int>(0)
 
     /// Whether the device stopped answering.
     var isLost: Bool { lost.load(ordering: .acquiring) }
+    /// Whether the device may still be at work although nobody waits for it any more. Then nothing of it is destroyed:
+    /// what it writes to must not be used for anything else.
+    var isHung: Bool { hung.load(ordering: .acquiring) }
     /// Vulkan objects that exist on the device.
     var liveObjectCount: Int { live.load(ordering: .relaxed) }
 
@@ -88,6 +92,7 @@ final class LogicalDevice: @unchecked Sendable {
     }
 
     deinit {
+        if isHung { return }
         _ = vk.vkDeviceWaitIdle(handle)
         vk.vkDestroyDevice(handle, nil)
     }
@@ -188,8 +193,16 @@ final class LogicalDevice: @unchecked Sendable {
     /// Throws where the device is lost.
     func checkAlive() throws(BackendError) { if isLost { throw lostError("an earlier program") } }
 
-    /// Marks the device as lost.
-    func markLost() { lost.store(true, ordering: .releasing) }
+    /// Marks a device that does not finish as lost.
+    func markHung() {
+        hung.store(true, ordering: .releasing)
+        lost.store(true, ordering: .releasing)
+    }
+
+    /// Destroys an object, unless the device may still use it.
+    func destroy(_ body: () -> Void) {
+        if !isHung { body() }
+    }
 
     /// The error of a lost device.
     func lostError(_ what: String) -> BackendError {

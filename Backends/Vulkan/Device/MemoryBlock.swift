@@ -109,8 +109,10 @@ final class MemoryBlock: @unchecked Sendable {
 
     deinit {
         // Unmapped with the memory.
-        device.vk.vkDestroyBuffer(device.handle, buffer, nil)
-        device.vk.vkFreeMemory(device.handle, memory, nil)
+        device.destroy {
+            device.vk.vkDestroyBuffer(device.handle, buffer, nil)
+            device.vk.vkFreeMemory(device.handle, memory, nil)
+        }
         device.destroyed()
         device.destroyed()
     }

@@ -49,9 +49,9 @@ final class MemoryPool: @unchecked Sendable {
     private let serials = Atomic<UInt64>(1)
 
     /// Looks for the types of memory.
-    init(_ device: LogicalDevice, features: KernelTarget.Features, forcesStaging: Bool) throws(BackendError) {
+    init(_ device: LogicalDevice, features: KernelTarget.Features, options: VulkanOptions) throws(BackendError) {
         self.device = device
-        self.forcesStaging = forcesStaging
+        forcesStaging = options.forcesStaging
         usesAddresses = features.contains(.bufferAddresses)
         let physical = device.physical
         types = physical.memoryTypes
@@ -59,7 +59,8 @@ final class MemoryPool: @unchecked Sendable {
         let largest = min(
             physical.properties11.maxMemoryAllocationSize, physical.maintenance4?.maxBufferSize ?? UInt64.max)
         maximumAllocation = largest / Self.alignment * Self.alignment
-        maximumAllocations = Int(clamping: physical.limits.maxMemoryAllocationCount)
+        maximumAllocations = min(
+            options.maximumAllocationCount ?? Int.max, Int(clamping: physical.limits.maxMemoryAllocationCount))
 
         // All buffers have the same usage, so one of them tells which types of memory they may lie in.
         var info = VkBufferCreateInfo()
@@ -180,6 +181,10 @@ final class MemoryPool: @unchecked Sendable {
     ) -> Result<MemoryBlock, VulkanFailure> {
         guard state.allocationCount < maximumAllocations else {
             return .failure(VulkanFailure(result: VK_ERROR_TOO_MANY_OBJECTS))
+        }
+        // Beyond the budget drivers move memory to and fro, which takes the desktop down with it.
+        if let free = heap(type).free, count > free {
+            return .failure(VulkanFailure(result: VK_ERROR_OUT_OF_DEVICE_MEMORY))
         }
         let result = MemoryBlock.make(
             device, byteCount: count, typeIndex: type, flags: types[Int(type)].flags, addresses: usesAddresses)

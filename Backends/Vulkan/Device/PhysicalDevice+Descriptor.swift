@@ -92,6 +92,8 @@ extension PhysicalDevice {
             "tile memory": target.tileMemory == .registers ? "registers" : "workgroup",
             "cache": options.vulkanCacheDirectory ?? "none: neither HETERODYNE_CACHE, XDG_CACHE_HOME nor HOME is set",
         ]
+        let missing = missing(options)
+        if !missing.isEmpty { facts["missing"] = missing.joined(separator: "; ") }
         if !target.matrixShapes.isEmpty {
             facts["matrix shapes"] = target.matrixShapes.map {
                 "\($0.m)x\($0.n)x\($0.k) \($0.operand) to \($0.accumulator)"
@@ -99,6 +101,25 @@ extension PhysicalDevice {
         }
         if bfloat16?.shaderBFloat16Type == 1 { facts["bfloat16"] = "VK_KHR_shader_bfloat16" }
         return facts
+    }
+
+    /// What kernels could use and the device lacks, and the feature of Vulkan that it would take.
+    private func missing(_ options: VulkanOptions) -> [String] {
+        let set = kernelFeatures(masked: options.maskedFeatures)
+        let all: [(KernelTarget.Features, String)] = [
+            (.float64, "float64: shaderFloat64"), (.float16, "float16 arithmetic: shaderFloat16"),
+            (.int64, "int64: shaderInt64"), (.int16, "int16 arithmetic: shaderInt16"),
+            (.int8, "int8 arithmetic: shaderInt8"),
+            (.storage16, "16-bit tensors: storageBuffer16BitAccess"),
+            (.storage8, "8-bit tensors: storageBuffer8BitAccess"),
+            (.bufferAddresses, "tensors beyond \(limits.maxStorageBufferRange) bytes: bufferDeviceAddress"),
+            (.subgroupArithmetic, "subgroup reductions: arithmetic and ballot operations of the compute stage"),
+            (.fullSubgroups, "full subgroups: computeFullSubgroups and subgroupSizeControl"),
+            (.cooperativeMatrix, "matrix engine: VK_KHR_cooperative_matrix"),
+        ]
+        return all.filter { !set.contains($0.0) }.map { part in
+            options.maskedFeatures.contains(part.0) ? part.1 + " (masked)" : part.1
+        }
     }
 
     private static let subgroupOperations: [(VkSubgroupFeatureFlagBits, String)] = [

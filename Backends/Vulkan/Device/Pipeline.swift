@@ -101,8 +101,10 @@ final class PipelineLayout: @unchecked Sendable {
     }
 
     deinit {
-        device.vk.vkDestroyPipelineLayout(device.handle, handle, nil)
-        if let set { device.vk.vkDestroyDescriptorSetLayout(device.handle, set, nil) }
+        device.destroy {
+            device.vk.vkDestroyPipelineLayout(device.handle, handle, nil)
+            if let set { device.vk.vkDestroyDescriptorSetLayout(device.handle, set, nil) }
+        }
         device.destroyed()
     }
 }
@@ -135,7 +137,7 @@ final class Pipeline: @unchecked Sendable {
     }
 
     deinit {
-        device.vk.vkDestroyPipeline(device.handle, handle, nil)
+        device.destroy { device.vk.vkDestroyPipeline(device.handle, handle, nil) }
         device.destroyed()
     }
 }

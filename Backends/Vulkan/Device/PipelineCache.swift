@@ -30,7 +30,7 @@ final class PipelineCache: @unchecked Sendable {
 
     deinit {
         guard let handle else { return }
-        device.vk.vkDestroyPipelineCache(device.handle, handle, nil)
+        device.destroy { device.vk.vkDestroyPipelineCache(device.handle, handle, nil) }
         device.destroyed()
     }
 

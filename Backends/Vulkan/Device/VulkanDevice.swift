@@ -30,7 +30,7 @@ final class VulkanDevice: @unchecked Sendable {
         var target = physical.target(options)
         let logical = try LogicalDevice(
             id: id, instance: instance, physical: physical, features: target.features, options: options)
-        let memory = try MemoryPool(logical, features: target.features, forcesStaging: options.forcesStaging)
+        let memory = try MemoryPool(logical, features: target.features, options: options)
         let folder = options.vulkanCacheDirectory
         let cache = PipelineCache(logical, folder: folder)
         let transfers = Transfers(logical, memory, target: target)

@@ -5,6 +5,12 @@ import CVulkan
 import HeterodyneBackend
 import Synchronization
 
+#if canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
 /// A Vulkan instance. It lives as long as the process: drivers do not like to be unloaded.
 final class VulkanInstance: @unchecked Sendable {
     // Unchecked: everything is constant after `init`; Vulkan's instance functions in use may be called from any thread.
@@ -22,17 +28,20 @@ final class VulkanInstance: @unchecked Sendable {
     private struct Key: Hashable {
         var names: [String]
         var validation: VulkanOptions.ValidationMode
+        var prints: Bool
     }
     private static let made = Mutex<[Key: VulkanInstance]>([:])
 
     /// The instance for the options. A failure is not remembered, so that it can be mended and tried again.
     static func shared(_ options: VulkanOptions) throws(BackendError) -> VulkanInstance {
         let library = try VulkanLibrary.load(options.libraryNames)
-        let key = Key(names: options.libraryNames, validation: options.validation)
+        let key = Key(
+            names: options.libraryNames, validation: options.validation, prints: options.printsValidation)
         let result: Result<VulkanInstance, BackendError> = made.withLock { known in
             if let instance = known[key] { return .success(instance) }
             do throws(BackendError) {
-                let instance = try VulkanInstance(library, validation: options.validation)
+                let instance = try VulkanInstance(
+                    library, validation: options.validation, prints: options.printsValidation)
                 known[key] = instance
                 return .success(instance)
             } catch { return .failure(error) }
@@ -40,9 +49,11 @@ final class VulkanInstance: @unchecked Sendable {
         return try result.get()
     }
 
-    private init(_ library: VulkanLibrary, validation: VulkanOptions.ValidationMode) throws(BackendError) {
+    private init(
+        _ library: VulkanLibrary, validation: VulkanOptions.ValidationMode, prints: Bool
+    ) throws(BackendError) {
         self.library = library
-        let messages = ValidationMessages()
+        let messages = ValidationMessages(prints: prints)
         self.messages = messages
         var layers: [String] = []
         var extensions: [String] = []
@@ -165,8 +176,18 @@ final class VulkanInstance: @unchecked Sendable {
 /// What the validation layer said.
 final class ValidationMessages: Sendable {
     private let list = Mutex<[String]>([])
+    private let prints: Bool
+    /// A run that says more has said enough.
+    private static let most = 1000
 
-    func append(_ text: String) { list.withLock { $0.append(text) } }
+    init(prints: Bool) { self.prints = prints }
+
+    func append(_ text: String) {
+        list.withLock { if $0.count < Self.most { $0.append(text) } }
+        guard prints else { return }
+        let line = Array("heterodyne: vulkan validation: \(text)\n".utf8)
+        _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
     /// The messages since the last call.
     func take() -> [String] {
         list.withLock { list in

@@ -32,8 +32,12 @@ struct VulkanOptions: Sendable {
     /// Finds the tiles of products by running the candidates when programs are compiled (`HETERODYNE_AUTOTUNE`).
     var autotunes = false
     var validation = ValidationMode.off
+    /// Writes what the validation layer says to standard error as well.
+    var printsValidation = false
     /// Makes calls fail, in tests.
     var failures: FailureInjector?
+    /// Allows fewer allocations than the driver does.
+    var maximumAllocationCount: Int?
     /// Pipelines that are kept without a program that uses them.
     var pipelineCapacity = 2048
     /// After how many seconds without completion a submission counts as lost.
@@ -52,6 +56,7 @@ struct VulkanOptions: Sendable {
         case "2", "synchronization": options.validation = .synchronization
         default: break
         }
+        options.printsValidation = options.validation != .off
         if let text = environment("HETERODYNE_VULKAN_PATIENCE"), let seconds = Int(text), seconds > 0 {
             options.patience = min(seconds, 86_400)
         }

@@ -3,6 +3,7 @@
 
 import CVulkan
 import HeterodyneBackend
+import HeterodyneGraph
 import HeterodyneKernelIR
 import Testing
 
@@ -81,6 +82,49 @@ struct FailureTests {
         #expect(injector.liveObjectCount == 0)
     }
 
+    @Test(
+        "a whole program: every allocation, pipeline and submission that fails gives its error, and the next try works",
+        arguments: [
+            Case(.allocation, VK_ERROR_OUT_OF_DEVICE_MEMORY, [.outOfMemory]),
+            Case(.pipeline, VK_ERROR_UNKNOWN, [.compilationFailed]),
+            Case(.descriptors, VK_ERROR_OUT_OF_DEVICE_MEMORY, [.outOfMemory]),
+            Case(.commands, VK_ERROR_OUT_OF_HOST_MEMORY, [.outOfMemory]),
+            Case(.submit, VK_ERROR_DEVICE_LOST, [.deviceLost]), Case(.wait, VK_ERROR_DEVICE_LOST, [.deviceLost]),
+        ])
+    func program(_ test: Case) throws {
+        let injector = FailureInjector()
+        let options = TestDevices.options { $0.failures = injector }
+        let type = TensorType(.float32, [40, 30])
+        let builder = GraphBuilder()
+        let (x, y) = (try builder.input("x", type), try builder.input("y", type))
+        let sum = try x * y + x
+        try builder.output("sum", sum)
+        try builder.output("turned", sum.transpose([1, 0]) * x.transpose([1, 0]))
+        let graph = try builder.build()
+        let inputs = [try ProgramTests.counting([40, 30]), try ProgramTests.counting([40, 30], from: 5)]
+        let expected = try ProgramRunner.expected(graph, inputs)
+        do { #expect(try ProgramRunner(options).run(graph, inputs) == expected) }
+        #expect(injector.liveObjectCount == 0)
+        let count = injector.count(test.site)
+        try #require(count > 0)
+        var failures = 0
+        for position in Array(0..<min(count, 8)) + stride(from: 8, to: count, by: 11) {
+            let runner = ProgramRunner(options)
+            injector.reset()
+            injector.fail(
+                test.site, skipping: position, times: test.site == .allocation ? 2 : 1,
+                with: VkResult(rawValue: test.result))
+            do { #expect(try runner.run(graph, inputs) == expected) } catch let error as BackendError {
+                failures += 1
+                #expect(test.kinds.contains(error.kind), "position \(position): \(error)")
+            }
+            injector.reset()
+            #expect(try runner.run(graph, inputs) == expected, "position \(position)")
+        }
+        #expect(failures > 0)
+        #expect(injector.liveObjectCount == 0)
+    }
+
     @Test("a lost device is named with program and kernel, refuses work, and is opened anew")
     func lost() throws {
         let injector = FailureInjector()
@@ -136,7 +180,7 @@ struct FailureTests {
     }
 
     private func expect(
-        _ kind: BackendError.Kind, _ words: String..., sourceLocation: SourceLocation = #_sourceLocation,
+        _ kind: BackendError.Kind, _ words: String..., sourceLocation: Testing.SourceLocation = #_sourceLocation,
         _ body: () throws(BackendError) -> Void
     ) {
         do throws(BackendError) {

@@ -21,8 +21,11 @@ struct HeaderTests {
 
     /// Declarations that are newer than the header of Debian 12, by parts of their names.
     private static func isNewer(_ name: String) -> Bool {
-        ["CooperativeMatrix", "COOPERATIVE_MATRIX", "COMPONENT_TYPE", "ComponentType", "SCOPE_", "Bfloat16", "BFLOAT16"]
-            .contains { name.contains($0) } && !name.contains("NV")
+        [
+            "CooperativeMatrix", "COOPERATIVE_MATRIX", "COMPONENT_TYPE", "ComponentType", "SCOPE_", "Bfloat16",
+            "BFLOAT16",
+        ]
+        .contains { name.contains($0) } && !name.contains("NV")
     }
 
     /// A C expression for each fact of our header.

@@ -68,6 +68,22 @@ struct MemoryPoolTests {
         }
     }
 
+    @Test("more allocations than the driver allows are refused, sharing goes on")
+    func allocationLimit() throws {
+        let device = try TestDevices.open(TestDevices.options { $0.maximumAllocationCount = 3 })
+        var live: [DeviceMemory] = []
+        var failure: BackendError?
+        while failure == nil, live.count < 100 {
+            do throws(BackendError) { live.append(try device.allocate(byteCount: 16 << 20, for: .tensor)) } catch {
+                failure = error
+            }
+        }
+        #expect(failure?.kind == .outOfMemory && failure?.message.contains("VK_ERROR_TOO_MANY_OBJECTS") == true)
+        #expect(live.count <= 3)
+        live = []
+        #expect(try TestDevices.works(device))
+    }
+
     @Test("empty buffers exist")
     func empty() throws {
         let backend = VulkanBackend(TestDevices.options())
