@@ -79,6 +79,62 @@ struct RowProgramTests {
         }
     }
 
+    /// Long rows, which several workgroups share: whole numbers again, so that the bits are the definition's.
+    @Test(arguments: [1_000, 4_097, 70_000]) func longRows(count: Int) throws {
+        let x = try ProgramTests.counting([count])
+        let wide = try ProgramTests.counting([count / 500, 2_048])
+        let graph = try GraphBuilder.region([x.type, wide.type]) { builder, terms throws(GraphError) in
+            let top = try terms[0].topK(100, axis: 0, largest: false)
+            let whole = try terms[0].convert(.int32)
+            return [
+                try terms[0].reduce(.sum, [0]), try terms[0].reduce(.minimum, [0]), try terms[0].cumulativeSum(axis: 0),
+                try terms[0].cumulativeMax(axis: 0, exclusive: true, reverse: true),
+                try terms[0].sortPermutation(dimension: 0, descending: true, indexType: .int32), top.values,
+                top.indices, try whole.reduce(.product, [0]), try whole.cumulativeProduct(axis: 0),
+                try terms[1].reduce(.sum, [0]), try terms[1].reduce(.maximum, [1]), try terms[1].cumulativeSum(axis: 0),
+            ]
+        }
+        try check(graph, [x, wide], .plain)
+    }
+
+    /// Rows that are too long for one invocation, along a dimension whose elements lie apart, and columns that repeat.
+    @Test func veryLongRows() throws {
+        let count = 100_000
+        let x = try ProgramTests.counting([count, 3])
+        let y = try ProgramTests.counting([2])
+        let graph = try GraphBuilder.region([x.type, y.type]) { builder, terms throws(GraphError) in
+            let spread = try terms[1].broadcast([2, 1_000_000], dimensions: [0])
+            return [
+                try spread.reduce(.sum, [1]), try spread.reduce(.maximum, [1]),
+                try terms[0].softmax(axis: 0).reduce(.sum, [0]), try terms[0].softmax(axis: 0),
+            ]
+        }
+        let found = try ProgramRunner().run(graph, [x, y])
+        let numbers = try y.numbers
+        #expect(try found[0].numbers == numbers.map { $0 * 1_000_000 })
+        #expect(try found[1].numbers == numbers)
+        for sum in try found[2].numbers { #expect(abs(sum - 1) <= 2 * Double(count) * 0x1p-24) }
+        let values = try x.numbers
+        let softmax = try found[3].numbers
+        for column in 0..<3 {
+            let rows = (0..<count).map { values[$0 * 3 + column] }
+            let largest = rows.max() ?? 0
+            var sum = 0.0
+            for row in rows { sum += exponential(row - largest) }
+            for row in [0, 1, 17, count / 2, count - 1] {
+                let expected = exponential(rows[row] - largest) / sum
+                #expect(abs(softmax[row * 3 + column] - expected) <= expected * Double(count) * 0x1p-24 + 0x1p-126)
+            }
+        }
+    }
+
+    /// e^x for whole numbers, by products.
+    private func exponential(_ x: Double) -> Double {
+        var result = 1.0
+        for _ in 0..<Int(abs(x)) { result *= 2.718281828459045 }
+        return x < 0 ? 1 / result : result
+    }
+
     /// The kernels are there, not their decompositions.
     @Test func compositesAreClaimed() throws {
         let device = try DeviceRunner.shared.device

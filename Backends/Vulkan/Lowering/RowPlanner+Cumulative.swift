@@ -61,7 +61,7 @@ extension RowPlanner {
         let accumulator = ReduceRecipe.accumulator(source.type)
         let segments = min(
             (wantedRunners + counts.rows - 1) / counts.rows, counts.elements / leastRun, 1 << 16)
-        let runs = max(segments, 1)
+        let runs = max(segments, (counts.columns + Self.iterationLimit - 1) / Self.iterationLimit)
         let segment = (counts.columns + runs - 1) / runs
         let parts = (counts.columns + segment - 1) / segment
         let workgroup = TeamShape.single(counts.rows * parts, target)

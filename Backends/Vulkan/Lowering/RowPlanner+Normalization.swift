@@ -36,6 +36,11 @@ struct RowNormalization {
         // A few rows of very many columns are done faster by reductions that share a row between workgroups.
         let columns = Strides.count(isAlongAxis ? [extents[axis]] : Array(extents[axis...]))
         let rows = columns == 0 ? 0 : Strides.count(extents) / columns
+        let subgroups: KernelTarget.Features = [.subgroupArithmetic, .fullSubgroups]
+        let isShared = target.features.isSuperset(of: subgroups)
+        // Three passes of an invocation over its part of a row; a workgroup of a GPU shares each row.
+        let lanes = target.tileMemory == .workgroup ? 8 : isShared ? min(max(target.subgroupSize, 1), 8) : 1
+        if columns > RowPlanner.iterationLimit / 2 * lanes { return nil }
         if columns > 65_536, rows * max(target.subgroupSize, 1) < 64 { return nil }
         if !target.features.contains(.int64), Strides.count(extents) > Int(Int32.max) { return nil }
     }
@@ -79,6 +84,17 @@ extension RowPlanner {
         let views = [source, result] + parameters
         try check(views.map(\.type), space, operation.kind.rawValue)
         let (team, held) = shape(space, rows: counts.rows, columns: counts.columns)
+        if held == 0, counts.columns / team.size > Self.iterationLimit / 2 {
+            // Too long for one invocation: as a dense copy, whose rows several of them share.
+            let order = rows + columns
+            let copy = try sink.copied(source.transposed(order))
+            let dense = try sink.newResult(copy.extents, result.type)
+            var operation = operation
+            operation.axis = rows.count
+            try normalize(operation, copy, parameters, into: dense)
+            try sink.emitCopy(from: dense, to: result.transposed(order))
+            return
+        }
         // Scale and bias are loaded once for several rows.
         let teams = (counts.rows + team.count - 1) / team.count
         let run = isSoftware && held > 0 && !parameters.isEmpty ? max(1, min(16, teams / 16)) : 1

@@ -19,6 +19,10 @@ struct RowPlanner {
     /// Fewer columns than this are not worth another launch.
     var leastSegment: Int { isSoftware ? 4_096 : 512 }
 
+    /// Iterations of loops that an invocation may have in all. Mesa's software driver ends loops after 65,535 of them,
+    /// without a word; other drivers have watchdogs.
+    static let iterationLimit = 32_768
+
     /// Throws where tensors of the types cannot lie in buffers or indices are too wide.
     func check(_ types: [ScalarType], _ space: RowSpace?, _ operation: String) throws(BackendError) {
         for type in types where !target.stores(type) || !ScalarCode.supports(type, target) {
@@ -71,30 +75,38 @@ struct RowPlanner {
             allowing: [.alongColumns, .alongRows, .none])
         try check([source.type, result.type], space, "reduce \(kind.rawValue)")
         let isAcross = space.vectors == .alongRows || !isContiguous(space)
-        let team = isAcross ? TeamShape.single(counts.rows, target) : team(rows: counts.rows, columns: counts.columns)
-        let lanes = counts.rows * team.size
-        let segments = min((wantedInvocations + lanes - 1) / lanes, counts.elements / leastSegment, 4096)
+        // A CPU reads longer pieces of memory faster, as long as there is work for all of its cores.
+        let longer = [4, 2].first { counts.rows % $0 == 0 && counts.rows / $0 >= 16 * max(target.subgroupSize, 1) }
+        let span = isSoftware && space.vectors == .alongRows ? longer ?? 1 : 1
+        let team =
+            isAcross
+            ? TeamShape.single(counts.rows / span, target) : team(rows: counts.rows, columns: counts.columns)
+        let lanes = counts.rows / span * team.size
+        let wanted = min((wantedInvocations + lanes - 1) / lanes, counts.elements / leastSegment, 4096)
+        let perInvocation = Self.iterationLimit * team.size * (span == 1 ? ReduceRecipe.unroll : 1)
+        let segments = max(wanted, (counts.columns + perInvocation - 1) / perInvocation)
         let accumulator = ReduceRecipe.accumulator(source.type)
         guard segments > 1, target.stores(accumulator) else {
             let recipe = ReduceRecipe(
-                kind: kind, source: source.type, result: result.type, space: space, team: team, isSplit: false)
+                kind: kind, source: source.type, result: result.type, space: space, team: team, isSplit: false,
+                span: span)
             try sink.emit(
                 recipe, [.read(source), .write(result)],
                 constants: [
                     space.push(counts.rows), space.push(counts.columns), space.push(counts.origins[0]),
                     space.push(counts.origins[1]),
-                ], grid: team.grid(rows: counts.rows), work: Double(source.byteCount),
+                ], grid: team.grid(rows: counts.rows / span), work: Double(source.byteCount),
                 "reduce \(kind.rawValue) \(source.type)\(source.extents) over \(dimensions)")
             return
         }
         let order = RowSpace.order(rowExtents, operands[0].rowStrides)
-        try split(source, kind, space, counts, team, segments, result, order)
+        try split(source, kind, space, counts, team, span, segments, result, order)
     }
 
     /// Segments of the columns first, then their partial results.
     private func split(
         _ source: StridedView, _ kind: ReductionKind, _ space: RowSpace, _ counts: RowSpace.Counts, _ team: TeamShape,
-        _ segments: Int, _ result: StridedView, _ order: [Int]
+        _ span: Int, _ segments: Int, _ result: StridedView, _ order: [Int]
     ) throws(BackendError) {
         let segment = (counts.columns + segments - 1) / segments
         let parts = (counts.columns + segment - 1) / segment
@@ -102,13 +114,13 @@ struct RowPlanner {
         let width = space.vectors == .alongRows ? 4 : 1
         let partial = try sink.newResult([parts, counts.rows * width], accumulator)
         let recipe = ReduceRecipe(
-            kind: kind, source: source.type, result: accumulator, space: space, team: team, isSplit: true)
+            kind: kind, source: source.type, result: accumulator, space: space, team: team, isSplit: true, span: span)
         try sink.emit(
             recipe, [.read(source), .write(partial)],
             constants: [
                 space.push(counts.rows), space.push(counts.columns), space.push(segment), space.push(counts.origins[0]),
                 space.push(partial.bound.origin / width),
-            ], grid: team.grid(rows: counts.rows * parts), work: Double(source.byteCount),
+            ], grid: team.grid(rows: counts.rows / span * parts), work: Double(source.byteCount),
             "reduce \(kind.rawValue) \(source.type)\(source.extents) in \(parts) parts")
         // Partial results lie in the order in which the space counts its rows.
         let extents = order.map { result.extents[$0] }

@@ -52,7 +52,7 @@ struct SortPlanner {
 
     /// Columns that a workgroup sorts at once, four of them to an invocation.
     private var tileLimit: Int {
-        let wanted = target.tileMemory == .registers ? 128 : 512
+        let wanted = target.tileMemory == .registers ? 64 : 512
         var limit = 4
         while limit * 2 <= wanted,
             limit / 2 <= min(target.maximumWorkgroupInvocations, target.maximumWorkgroupExtents.first ?? 1)

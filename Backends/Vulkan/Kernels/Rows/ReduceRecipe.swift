@@ -18,12 +18,15 @@ struct ReduceRecipe: KernelRecipe {
     let space: RowSpace
     let team: TeamShape
     let isSplit: Bool
+    /// Neighbouring rows (or vectors of rows) that an invocation works on at once: 1, or a divisor of the rows where
+    /// teams have one invocation. Rows that lie next to each other are then read in longer pieces.
+    let span: Int
 
     /// Columns that are combined one by one before they join the total: the error of a long sum then grows with the
     /// number of blocks instead of the number of columns.
     static let block = 1024
     /// Columns that an invocation has in flight.
-    private static let unroll = 4
+    static let unroll = 4
 
     /// The type that partial results have in memory and registers.
     static func accumulator(_ type: ScalarType) -> ScalarType { type == .bool ? .uint32 : type.accumulationType }
@@ -63,75 +66,86 @@ struct ReduceRecipe: KernelRecipe {
         reader.declare("result", result, .write)
         let members = RowTeam(code, team)
         let segments = isSplit ? (columns + segment - 1) / segment : columns
-        let count = isSplit ? rows * segments : rows
+        // Blocks of `span` rows are dealt out like single rows.
+        let blocks = span == 1 ? rows : rows / span
+        let count = isSplit ? blocks * segments : blocks
         let first = k.linearWorkgroup().converted(to: type.scalar) * team.count
         k.if(first .< count) {
             let number = first + members.number.converted(to: type.scalar)
             let isRow = number .< count
             // Teams beyond the end repeat the last row and write nothing, since barriers wait for all.
             let work = team.count == 1 ? number : number.minimum(count - 1)
-            let part = isSplit ? work / rows : work
-            let row = isSplit ? work - part * rows : work
-            let places = reader.row(row)
+            let part = isSplit ? work / blocks : work
+            let block = isSplit ? work - part * blocks : work
+            let own = (0..<span).map { span == 1 ? block : block * span + $0 }
+            let places = own.map(reader.row)
             let from = isSplit ? part * segment : k.constant(0, type)
             let to = isSplit ? (from + segment).minimum(columns) : columns
-            var value = accumulated(k, code, reader, places, from, to, members)
-            if space.vectors == .alongColumns { value = Self.combination(kind).fold(code, value) }
-            value = members.combine(value, Self.combination(kind))
-            k.if(isRow & (members.lane .== 0)) {
-                let output = finished(value, k, code)
-                if isSplit {
-                    // Partial results lie dense, one after the other.
-                    reader.store(1, [k.constant(0, type), partialPlace(work, reader)], output)
-                } else {
-                    reader.store(1, places, output)
+            for (index, sum) in accumulated(k, code, reader, places, from, to, members).enumerated() {
+                var value = sum
+                if space.vectors == .alongColumns { value = Self.combination(kind).fold(code, value) }
+                value = members.combine(value, Self.combination(kind))
+                k.if(isRow & (members.lane .== 0)) {
+                    let output = finished(value, k, code)
+                    if isSplit {
+                        // Partial results lie dense, one after the other.
+                        let place = reader.origin(1) + part * rows + own[index]
+                        reader.store(1, [k.constant(0, type), place], output)
+                    } else {
+                        reader.store(1, places[index], output)
+                    }
                 }
             }
         }
         return try k.finish()
     }
 
-    private func partialPlace(_ work: KernelValue, _ reader: RowReader) -> KernelValue { reader.origin(1) + work }
-
-    /// The combination of the columns of one invocation.
+    /// The combinations of the columns of one invocation, one for each of its rows.
     private func accumulated(
-        _ k: KernelBuilder, _ code: ScalarCode, _ reader: RowReader, _ row: [KernelValue], _ from: KernelValue,
+        _ k: KernelBuilder, _ code: ScalarCode, _ reader: RowReader, _ rows: [[KernelValue]], _ from: KernelValue,
         _ to: KernelValue, _ members: RowTeam
-    ) -> KernelValue {
+    ) -> [KernelValue] {
         let accumulator = Self.accumulator(source)
         let combination = Self.combination(kind)
         let identity = code.constant(
             bits: Self.identity(kind, source == .bool && kind == .and ? .bool : accumulator), accumulator,
             width: space.width)
-        func load(_ column: KernelValue) -> KernelValue {
+        func load(_ row: [KernelValue], _ column: KernelValue) -> KernelValue {
             let value = reader.load(0, row, column)
             return source == .bool ? k.select(value, identity.like(1), identity.like(0)) : value
         }
-        let parts = (0..<Self.unroll).map { _ in k.variable(identity) }
-        func join() -> KernelValue {
-            combination.apply(
-                code, combination.apply(code, parts[0].value, parts[1].value),
-                combination.apply(code, parts[2].value, parts[3].value))
+        // Several columns of one row are in flight, or one column of several rows.
+        let unroll = rows.count == 1 ? Self.unroll : 1
+        let parts = (0..<max(unroll, rows.count)).map { _ in k.variable(identity) }
+        func walk(_ from: KernelValue, _ to: KernelValue) {
+            k.columns(from: from, to: to, members, unroll: unroll) { column, part in
+                for (index, row) in rows.enumerated() {
+                    let variable = parts[rows.count == 1 ? part : index]
+                    variable.value = combination.apply(code, variable.value, load(row, column))
+                }
+            }
+        }
+        func joined() -> [KernelValue] {
+            if rows.count > 1 { return parts.map(\.value) }
+            return [
+                combination.apply(
+                    code, combination.apply(code, parts[0].value, parts[1].value),
+                    combination.apply(code, parts[2].value, parts[3].value))
+            ]
         }
         guard kind == .sum, accumulator.isFloatingPoint else {
-            k.columns(from: from, to: to, members, unroll: Self.unroll) { column, part in
-                parts[part].value = combination.apply(code, parts[part].value, load(column))
-            }
-            return join()
+            walk(from, to)
+            return joined()
         }
-        let total = k.variable(identity)
+        let totals = rows.map { _ in k.variable(identity) }
         k.loop(from: from, to: to, step: UInt32(Self.block * team.size)) { start in
             for part in parts { part.value = identity }
             // The end of the block, without running over the end of the index type.
             let left = to - start
-            let size = left.like(Self.block * team.size)
-            let end = start + left.minimum(size)
-            k.columns(from: start, to: end, members, unroll: Self.unroll) { column, part in
-                parts[part].value = combination.apply(code, parts[part].value, load(column))
-            }
-            total.value = total.value + join()
+            walk(start, start + left.minimum(left.like(Self.block * team.size)))
+            for (total, part) in zip(totals, joined()) { total.value = total.value + part }
         }
-        return total.value
+        return totals.map(\.value)
     }
 
     /// The value as the result's type has it.
