@@ -100,6 +100,35 @@ public protocol Executable: AnyObject, Sendable {
 
     /// One line per step in the order of execution, for `--dump` and profiles.
     var stepDescriptions: [String] { get }
+
+    /// The code that was made for the device, for `--dump`: each piece once, in the order of first use. The default is
+    /// none. Throws `compilationFailed` where it cannot be shown.
+    func codeListings() throws(BackendError) -> [CodeListing]
+}
+
+extension Executable {
+    /// None.
+    public func codeListings() throws(BackendError) -> [CodeListing] { [] }
+}
+
+/// Code that a backend made, as text.
+public struct CodeListing: Sendable, Hashable {
+    /// What the text is written in, in lower case, for instance `kernels` or `spirv`.
+    public var language: String
+    /// The name of the piece.
+    public var name: String
+    /// The steps that run it, by position.
+    public var steps: [Int]
+    /// The code.
+    public var text: String
+
+    /// A listing.
+    public init(language: String, name: String, steps: [Int], text: String) {
+        self.language = language
+        self.name = name
+        self.steps = steps
+        self.text = text
+    }
 }
 
 /// One place to run a program: bind buffers, run, bind others, run again. Steady state allocates nothing.

@@ -183,6 +183,19 @@ public final class Program: Sendable {
         parts.flatMap { part in part.executable.stepDescriptions.map { "\(part.device.id): \($0)" } }
     }
 
+    /// The code that the backends made; steps count as in `stepDescriptions`. Throws what the backends throw.
+    public func codeListings() throws(HeterodyneError) -> [CodeListing] {
+        var listings: [CodeListing] = []
+        var first = 0
+        for part in parts {
+            var own = try liftingBackend { () throws(BackendError) in try part.executable.codeListings() }
+            for index in own.indices { own[index].steps = own[index].steps.map { $0 + first } }
+            listings += own
+            first += part.executable.stepDescriptions.count
+        }
+        return listings
+    }
+
     /// Bytes of intermediate memory that each session owns.
     public var arenaByteCount: Int {
         parts.reduce(0) { $0 + $1.executable.arenaByteCount } + intermediates.reduce(0) { $0 + $1.byteCount }

@@ -9,7 +9,8 @@ struct CompileCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compile", abstract: "Show what a graph in the text form compiles to.",
         discussion: """
-            Prints the graph after each pass and the steps that the device runs.
+            Prints the graph after each pass and the steps that the device runs. With --dump kernels or --dump spirv \
+            it prints the code that was made for a device that takes SPIR-V.
 
             Exit status: 0 when the graph compiles, 1 when it does not, 64 for wrong usage.
             """)
@@ -20,7 +21,11 @@ struct CompileCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "The device to compile for; without it, the default device.")
     var device: String?
 
-    @Option(help: "The pass whose result to print: a name as in the list of stages, 'input', 'none' or 'all'.")
+    @Option(
+        help: """
+            What to print before the steps: the pass whose result is wanted, by its name as in the list of stages, \
+            'input', 'all' stages, 'none', or the code made for the device in one of its languages ('kernels', 'spirv').
+            """)
     var dump = "all"
 
     @Option(
@@ -76,6 +81,20 @@ struct CompileCommand: ParsableCommand {
 
     private func printStages(of program: Program) throws {
         if dump == "none" { return }
+        if dump != "all" {
+            let listings = try program.codeListings()
+            let wanted = listings.filter { $0.language == dump }
+            if !wanted.isEmpty {
+                for listing in wanted {
+                    let steps = listing.steps.map(String.init).joined(separator: ", ")
+                    print("== \(listing.name), steps \(steps) ==\n\(listing.text)")
+                }
+                return
+            }
+            guard !["kernels", "spirv"].contains(dump) else {
+                throw ValidationError("no code in '\(dump)' was made; --device vulkan:0 makes some where there is one")
+            }
+        }
         let stages = program.stages.filter { dump == "all" || $0.pass == dump }
         guard !stages.isEmpty else {
             var names: [String] = []

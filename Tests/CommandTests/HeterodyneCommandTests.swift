@@ -117,6 +117,15 @@ struct HeterodyneCommandTests {
         }
         let one = try heterodyne("compile", file.path, "-d", "reference", "--bind", "batch=4", "--dump", "decompose")
         #expect(one.output.contains("== decompose ==") && !one.output.contains("== input =="))
+        let none = try heterodyne("compile", file.path, "-d", "reference", "--bind", "batch=4", "--dump", "spirv")
+        #expect(none.status == 64 && none.errors.contains("no code in 'spirv'"))
+        if Device.all.contains(where: { $0.id == "vulkan:0" }) {
+            let code = try heterodyne("compile", file.path, "-d", "vulkan:0", "--bind", "batch=4", "--dump", "spirv")
+            #expect(code.status == 0 && code.output.contains("OpEntryPoint") && code.output.contains("steps 0"))
+            let kernels = try heterodyne(
+                "compile", file.path, "-d", "vulkan:0", "--bind", "batch=4", "--dump", "kernels")
+            #expect(kernels.status == 0 && kernels.output.contains("workgroup("))
+        }
         try Data("heterodyne 1 graph() {".utf8).write(to: file)
         let broken = try heterodyne("compile", file.path, "--device", "reference")
         #expect(broken.status == 1 && broken.errors.contains("1:"))

@@ -3,6 +3,7 @@
 
 import HeterodyneBackend
 import HeterodyneGraph
+import HeterodyneKernelIR
 
 /// A compiled program. Immutable; its invocations record and replay command buffers.
 final class VulkanProgram: Executable, Sendable {
@@ -81,6 +82,43 @@ final class VulkanProgram: Executable, Sendable {
     /// Bytes of constants in device memory.
     var constantByteCount: Int {
         constants.reduce(0) { $0 + ($1?.byteCount ?? 0) } + children.reduce(0) { $0 + $1.constantByteCount }
+    }
+
+    /// The kernels of the launches, as text of the kernel language and as SPIR-V; those of regions have no steps here.
+    func codeListings() throws(BackendError) -> [CodeListing] {
+        var order: [ObjectIdentifier] = []
+        var users: [ObjectIdentifier: (pipeline: Pipeline, memory: SPIRVOptions.Memory, steps: [Int])] = [:]
+        for (index, step) in plan.steps.enumerated() {
+            guard case .launch(let launch) = step.action, let pipeline = pipelines[index] else { continue }
+            let id = ObjectIdentifier(pipeline)
+            if users[id] == nil {
+                order.append(id)
+                users[id] = (pipeline, launch.pipeline.memory, [])
+            }
+            users[id]?.steps.append(index)
+        }
+        var listings: [CodeListing] = []
+        for id in order {
+            guard let user = users[id] else { continue }
+            let kernel = user.pipeline.kernel
+            var options = device.target.spirv
+            options.memory = user.memory
+            options.names = true
+            let module: SPIRVModule
+            do { module = try kernel.spirv(options) } catch {
+                throw BackendError(.compilationFailed, "\(kernel.name): \(error)", device: device.id)
+            }
+            listings.append(
+                CodeListing(language: "kernels", name: kernel.name, steps: user.steps, text: kernel.description))
+            listings.append(CodeListing(language: "spirv", name: kernel.name, steps: user.steps, text: module.text))
+        }
+        for child in children {
+            for var listing in try child.codeListings() {
+                listing.steps = []
+                listings.append(listing)
+            }
+        }
+        return listings
     }
 
     /// A place to run. Throws `outOfMemory`.
