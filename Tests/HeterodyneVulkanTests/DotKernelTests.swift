@@ -52,12 +52,14 @@ struct DotKernelTests {
 
     @Test("Every layout, tiles that do not fit", arguments: TestLayout.allCases, TestLayout.allCases)
     func layouts(left: TestLayout, right: TestLayout) throws {
-        for (index, tuning) in Self.tilings.enumerated() {
+        // Every third one: each layout still meets all of them.
+        let number = left.rawValue.utf8.count + right.rawValue.utf8.count
+        for (index, tuning) in Self.tilings.enumerated() where (index + number) % 3 == 0 {
             for size in [DotSize(9, 12, 8, batch: 2), DotSize(8, 7, 5)] {
                 let product = TestProduct(
                     left: left.tensor(size.batch, size.rows, size.depth, .float32, seed: 1),
                     right: right.tensor(size.batch, size.columns, size.depth, .float32, seed: 2), types: Self.float)
-                try Self.run(product, tuning, swap: index % 2 == 1, stage: index % 3 == 1)
+                try Self.run(product, tuning, swap: index % 2 == 1, stage: index % 4 == 1)
             }
         }
     }
