@@ -25,6 +25,7 @@ AtomicExchange AtomicCompareExchange AtomicIAdd AtomicSMin AtomicUMin AtomicSMax
 AtomicFAddEXT Phi LoopMerge SelectionMerge Label Branch BranchConditional Return GroupNonUniformBroadcast
 GroupNonUniformShuffle GroupNonUniformShuffleXor GroupNonUniformIAdd GroupNonUniformFAdd GroupNonUniformSMin
 GroupNonUniformUMin GroupNonUniformFMin GroupNonUniformSMax GroupNonUniformUMax GroupNonUniformFMax MatrixTimesScalar
+TypeImage ImageFetch
 TypeCooperativeMatrixKHR CooperativeMatrixLoadKHR CooperativeMatrixStoreKHR CooperativeMatrixMulAddKHR""".split()
 
 # What the grammars of older packages lack: the registry's numbers, and the operands that define or type a result.
@@ -41,12 +42,12 @@ ENUMERANTS = {
         GroupNonUniformBallot GroupNonUniformShuffle StorageBuffer16BitAccess StorageBuffer8BitAccess
         StoragePushConstant16 StoragePushConstant8 PhysicalStorageBufferAddresses DenormPreserve
         SignedZeroInfNanPreserve RoundingModeRTE AtomicFloat32AddEXT AtomicFloat64AddEXT VulkanMemoryModel
-        CooperativeMatrixKHR""",
+        CooperativeMatrixKHR SampledBuffer""",
     "Decoration": """SpecId Block ArrayStride BuiltIn Aliased NonWritable NonReadable Binding DescriptorSet Offset
         NoContraction""",
     "BuiltIn": """NumWorkgroups WorkgroupSize WorkgroupId LocalInvocationId GlobalInvocationId LocalInvocationIndex
         SubgroupSize NumSubgroups SubgroupId SubgroupLocalInvocationId""",
-    "StorageClass": "Input Workgroup Private Function PushConstant StorageBuffer PhysicalStorageBuffer",
+    "StorageClass": "UniformConstant Input Workgroup Private Function PushConstant StorageBuffer PhysicalStorageBuffer",
     "ExecutionMode": "LocalSize LocalSizeId DenormPreserve SignedZeroInfNanPreserve RoundingModeRTE",
 }
 GLSL = """RoundEven Trunc FAbs SAbs Floor Ceil Sqrt Fma FindUMsb""".split()

@@ -73,6 +73,8 @@ static const Entry deviceEntries[] = {
     ENTRY(vkInvalidateMappedMemoryRanges, 0),
     ENTRY(vkCreateBuffer, 0),
     ENTRY(vkDestroyBuffer, 0),
+    ENTRY(vkCreateBufferView, 0),
+    ENTRY(vkDestroyBufferView, 0),
     ENTRY(vkGetBufferMemoryRequirements, 0),
     ENTRY(vkBindBufferMemory, 0),
     ENTRY(vkGetBufferDeviceAddress, 0),

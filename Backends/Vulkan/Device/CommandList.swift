@@ -204,6 +204,7 @@ final class CommandList {
             if bound?.layout !== pipeline.layout || boundSet != ranges {
                 var set: VkDescriptorSet? = try descriptors.set(pipeline.layout)
                 write(set, pipeline.slots, ranges)
+                try write(set, texels: pipeline, ranges)
                 vk.vkCmdBindDescriptorSets(
                     buffer, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout.handle, 0, 1, &set, 0, nil)
                 boundSet = ranges
@@ -234,6 +235,33 @@ final class CommandList {
             }
             writes.withUnsafeBufferPointer {
                 device.vk.vkUpdateDescriptorSets(device.handle, UInt32($0.count), $0.baseAddress, 0, nil)
+            }
+        }
+    }
+
+    /// Views of the ranges that the kernel reads as texels; they live as long as what was recorded.
+    private func write(
+        _ set: VkDescriptorSet?, texels pipeline: Pipeline, _ ranges: [BoundSlice]
+    ) throws(BackendError) {
+        for texel in pipeline.texels {
+            guard let index = pipeline.slots.firstIndex(of: texel.slot) else { continue }
+            let size = UInt64(texel.element.byteCount)
+            let range = ranges[index]
+            // A texel that is there in part is read in part: pieces of memory have room for whole ones.
+            let view = try TexelView(
+                device, range.buffer, offset: range.offset, byteCount: (range.byteCount + size - 1) / size * size,
+                element: texel.element)
+            retained.append(view)
+            var handle: VkBufferView? = view.handle
+            withUnsafePointer(to: &handle) { handle in
+                var write = VkWriteDescriptorSet()
+                write.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET
+                write.dstSet = set
+                write.dstBinding = UInt32(texel.binding)
+                write.descriptorCount = 1
+                write.descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                write.pTexelBufferView = handle
+                device.vk.vkUpdateDescriptorSets(device.handle, 1, &write, 0, nil)
             }
         }
     }

@@ -37,7 +37,7 @@ final class DescriptorPools {
 
     /// A new set of a layout.
     func set(_ layout: PipelineLayout) throws(BackendError) -> VkDescriptorSet {
-        let needed = layout.key.slots.count
+        let needed = max(layout.key.slots.count, layout.key.texels.count)
         if setsLeft == 0 || descriptorsLeft < needed { try advance() }
         if let set = try allocate(layout, again: true) { return set }
         // Pools may be used up earlier than their sizes say.
@@ -61,7 +61,7 @@ final class DescriptorPools {
         if again, result == VK_ERROR_OUT_OF_POOL_MEMORY || result == VK_ERROR_FRAGMENTED_POOL { return nil }
         guard result == VK_SUCCESS, let set else { throw device.error(result, "making a descriptor set") }
         setsLeft -= 1
-        descriptorsLeft -= layout.key.slots.count
+        descriptorsLeft -= max(layout.key.slots.count, layout.key.texels.count)
         return set
     }
 
@@ -69,16 +69,17 @@ final class DescriptorPools {
         if current + 1 < pools.count {
             current += 1
         } else {
-            var size = VkDescriptorPoolSize()
-            size.type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
-            size.descriptorCount = UInt32(Self.descriptorsPerPool)
+            // As many of each type.
+            let sizes = [VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER].map {
+                VkDescriptorPoolSize(type: $0, descriptorCount: UInt32(Self.descriptorsPerPool))
+            }
             var pool: VkDescriptorPool?
-            let result = withUnsafePointer(to: &size) { size in
+            let result = sizes.withUnsafeBufferPointer { sizes in
                 var info = VkDescriptorPoolCreateInfo()
                 info.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO
                 info.maxSets = UInt32(Self.setsPerPool)
-                info.poolSizeCount = 1
-                info.pPoolSizes = size
+                info.poolSizeCount = UInt32(sizes.count)
+                info.pPoolSizes = sizes.baseAddress
                 return device.call(.descriptors) {
                     device.vk.vkCreateDescriptorPool(device.handle, &info, nil, &pool)
                 }

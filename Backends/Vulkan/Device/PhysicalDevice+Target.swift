@@ -56,7 +56,7 @@ extension PhysicalDevice {
 
     /// The SPIR-V capabilities that the features allow, by name.
     private func capabilities(_ set: KernelTarget.Features) -> Set<String> {
-        var names: Set<String> = ["Shader"]
+        var names: Set<String> = ["Shader", "SampledBuffer"]
         let rows: [(KernelTarget.Features, [String])] = [
             (.float64, ["Float64"]), (.float16, ["Float16"]), (.int64, ["Int64"]), (.int16, ["Int16"]),
             (.int8, ["Int8"]), (.storage16, ["StorageBuffer16BitAccess"]), (.storage8, ["StorageBuffer8BitAccess"]),
@@ -145,9 +145,13 @@ extension PhysicalDevice {
         let counts = [l.maxComputeWorkGroupCount.0, l.maxComputeWorkGroupCount.1, l.maxComputeWorkGroupCount.2]
         let extents = [l.maxComputeWorkGroupSize.0, l.maxComputeWorkGroupSize.1, l.maxComputeWorkGroupSize.2]
         let isRecent = version >= VulkanVersion(1, 3) && hasMaintenance4
+        let tileMemory = options.tileMemory ?? (isSoftware ? .registers : .workgroup)
+        // Whatever a descriptor of a storage buffer shows can be seen as texels, too.
+        let texels = tileMemory == .registers && UInt64(l.maxTexelBufferElements) * 4 >= UInt64(l.maxStorageBufferRange)
+        let alignment = max(l.minStorageBufferOffsetAlignment, texels ? l.minTexelBufferOffsetAlignment : 1)
         return KernelTarget(
             subgroupSize: max(1, Int(properties11.subgroupSize)),
-            tileMemory: options.tileMemory ?? (isSoftware ? .registers : .workgroup), features: set,
+            tileMemory: tileMemory, features: set,
             arithmetic: .untrusted, maximumWorkgroupInvocations: Int(l.maxComputeWorkGroupInvocations),
             maximumWorkgroupExtents: extents.map(Int.init), maximumWorkgroupCounts: counts.map(Int.init),
             workgroupMemoryByteCount: Int(l.maxComputeSharedMemorySize),
@@ -156,10 +160,10 @@ extension PhysicalDevice {
                 Int(l.maxPerStageResources)),
             maximumPushConstantByteCount: Int(l.maxPushConstantsSize),
             maximumStorageBufferRange: Int(l.maxStorageBufferRange),
-            bufferOffsetAlignment: Int(clamping: l.minStorageBufferOffsetAlignment),
+            bufferOffsetAlignment: Int(clamping: alignment),
             matrixShapes: set.contains(.cooperativeMatrix) ? matrixShapes : [],
             spirv: SPIRVOptions(
                 version: isRecent ? .v16 : .v15, multiplyAdd: .uncontracted, floatControls: floatControls(set),
-                capabilities: capabilities(set)))
+                capabilities: capabilities(set), texels: texels))
     }
 }

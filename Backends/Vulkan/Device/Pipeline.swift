@@ -39,6 +39,8 @@ final class PipelineLayout: @unchecked Sendable {
     struct Key: Hashable {
         /// The bindings, ascending; none where kernels use addresses.
         var slots: [Int]
+        /// The bindings of texel buffers, ascending.
+        var texels: [Int]
         var pushByteCount: Int
     }
 
@@ -52,10 +54,12 @@ final class PipelineLayout: @unchecked Sendable {
         self.key = key
         var set: VkDescriptorSetLayout?
         if !key.slots.isEmpty {
-            let bindings = key.slots.map { slot in
+            let storage = key.slots.map { (UInt32($0), VK_DESCRIPTOR_TYPE_STORAGE_BUFFER) }
+            let texels = key.texels.map { (UInt32($0), VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER) }
+            let bindings = (storage + texels).map { number, type in
                 var binding = VkDescriptorSetLayoutBinding()
-                binding.binding = UInt32(slot)
-                binding.descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
+                binding.binding = number
+                binding.descriptorType = type
                 binding.descriptorCount = 1
                 binding.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT.rawValue
                 return binding
@@ -120,17 +124,20 @@ final class Pipeline: @unchecked Sendable {
     let push: PushConstantLayout
     /// The slots, ascending: one slice is bound to each.
     let slots: [Int]
+    /// What is read as texels, and the slots whose memory that is.
+    let texels: [TexelBinding]
     let handle: VkPipeline
     private let device: LogicalDevice
 
     init(
-        _ device: LogicalDevice, _ kernel: Kernel, _ layout: PipelineLayout, _ push: PushConstantLayout,
+        _ device: LogicalDevice, _ kernel: Kernel, _ layout: PipelineLayout, _ module: SPIRVModule,
         _ handle: VkPipeline
     ) {
         self.device = device
         self.kernel = kernel
         self.layout = layout
-        self.push = push
+        push = module.pushConstants
+        texels = module.texels
         self.handle = handle
         slots = Set(kernel.buffers.map(\.slot)).sorted()
         device.created()

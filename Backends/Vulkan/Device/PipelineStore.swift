@@ -152,9 +152,10 @@ final class PipelineStore: Sendable {
         }
         let layout = try layout(
             PipelineLayout.Key(
-                slots: request.memory == .descriptors ? slots : [], pushByteCount: module.pushConstants.byteCount))
+                slots: request.memory == .descriptors ? slots : [], texels: module.texels.map(\.binding).sorted(),
+                pushByteCount: module.pushConstants.byteCount))
         let handle = try create(kernel, module, layout)
-        return Pipeline(device, kernel, layout, module.pushConstants, handle)
+        return Pipeline(device, kernel, layout, module, handle)
     }
 
     private func create(

@@ -22,12 +22,12 @@ typedef uint64_t VkDeviceSize; typedef uint32_t VkFlags; typedef VkFlags VkComma
 typedef uint32_t VkBool32; typedef VkFlags VkQueryControlFlags; typedef VkFlags VkQueryPipelineStatisticFlags;
 typedef VkFlags VkPipelineStageFlags; typedef VkFlags VkDependencyFlags; typedef VkFlags VkAccessFlags;
 typedef VkFlags VkImageAspectFlags; typedef VkFlags VkShaderStageFlags; typedef VkFlags VkBufferCreateFlags;
-typedef VkFlags VkBufferUsageFlags; typedef VkFlags VkCommandPoolCreateFlags; typedef VkFlags VkPipelineCreateFlags;
-typedef VkFlags VkPipelineShaderStageCreateFlags; typedef VkFlags VkDebugUtilsMessengerCreateFlagsEXT;
-typedef VkFlags VkDebugUtilsMessageSeverityFlagsEXT; typedef VkFlags VkDebugUtilsMessageTypeFlagsEXT;
-typedef VkFlags VkDebugUtilsMessengerCallbackDataFlagsEXT; typedef VkFlags VkDescriptorPoolCreateFlags;
-typedef VkFlags VkDescriptorSetLayoutCreateFlags; typedef VkFlags VkDeviceCreateFlags;
-typedef VkFlags VkDeviceQueueCreateFlags; typedef VkFlags VkInstanceCreateFlags;
+typedef VkFlags VkBufferUsageFlags; typedef VkFlags VkBufferViewCreateFlags; typedef VkFlags VkCommandPoolCreateFlags;
+typedef VkFlags VkPipelineCreateFlags; typedef VkFlags VkPipelineShaderStageCreateFlags;
+typedef VkFlags VkDebugUtilsMessengerCreateFlagsEXT; typedef VkFlags VkDebugUtilsMessageSeverityFlagsEXT;
+typedef VkFlags VkDebugUtilsMessageTypeFlagsEXT; typedef VkFlags VkDebugUtilsMessengerCallbackDataFlagsEXT;
+typedef VkFlags VkDescriptorPoolCreateFlags; typedef VkFlags VkDescriptorSetLayoutCreateFlags;
+typedef VkFlags VkDeviceCreateFlags; typedef VkFlags VkDeviceQueueCreateFlags; typedef VkFlags VkInstanceCreateFlags;
 typedef VkFlags VkPipelineCacheCreateFlags; typedef VkFlags VkPipelineLayoutCreateFlags;
 typedef VkFlags VkQueryPoolCreateFlags; typedef VkFlags VkSemaphoreCreateFlags;
 typedef VkFlags VkShaderModuleCreateFlags; typedef uint64_t VkDeviceAddress; typedef VkFlags VkMemoryPropertyFlags;
@@ -42,11 +42,11 @@ typedef struct VkDeviceMemory_T *VkDeviceMemory; typedef struct VkRenderPass_T *
 typedef struct VkFramebuffer_T *VkFramebuffer; typedef struct VkBuffer_T *VkBuffer;
 typedef struct VkPipelineLayout_T *VkPipelineLayout; typedef struct VkPipeline_T *VkPipeline;
 typedef struct VkImage_T *VkImage; typedef struct VkQueryPool_T *VkQueryPool;
-typedef struct VkPipelineCache_T *VkPipelineCache; typedef struct VkShaderModule_T *VkShaderModule;
-typedef struct VkInstance_T *VkInstance; typedef struct VkDebugUtilsMessengerEXT_T *VkDebugUtilsMessengerEXT;
-typedef struct VkSampler_T *VkSampler; typedef struct VkPhysicalDevice_T *VkPhysicalDevice;
-typedef struct VkSemaphore_T *VkSemaphore; typedef struct VkQueue_T *VkQueue; typedef struct VkFence_T *VkFence;
-typedef struct VkImageView_T *VkImageView; typedef struct VkBufferView_T *VkBufferView;
+typedef struct VkBufferView_T *VkBufferView; typedef struct VkPipelineCache_T *VkPipelineCache;
+typedef struct VkShaderModule_T *VkShaderModule; typedef struct VkInstance_T *VkInstance;
+typedef struct VkDebugUtilsMessengerEXT_T *VkDebugUtilsMessengerEXT; typedef struct VkSampler_T *VkSampler;
+typedef struct VkPhysicalDevice_T *VkPhysicalDevice; typedef struct VkSemaphore_T *VkSemaphore;
+typedef struct VkQueue_T *VkQueue; typedef struct VkFence_T *VkFence; typedef struct VkImageView_T *VkImageView;
 typedef enum {
     VK_SUCCESS = 0, VK_NOT_READY = 1, VK_TIMEOUT = 2, VK_INCOMPLETE = 5, VK_ERROR_OUT_OF_HOST_MEMORY = -1,
     VK_ERROR_OUT_OF_DEVICE_MEMORY = -2, VK_ERROR_INITIALIZATION_FAILED = -3, VK_ERROR_DEVICE_LOST = -4,
@@ -61,13 +61,14 @@ typedef enum {
     VK_STRUCTURE_TYPE_SUBMIT_INFO = 4, VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO = 5,
     VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE = 6, VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO = 9,
     VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO = 11, VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO = 12,
-    VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO = 16, VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO = 17,
-    VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO = 18, VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO = 29,
-    VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO = 30, VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO = 32,
-    VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO = 33, VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO = 34,
-    VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET = 35, VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO = 39,
-    VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO = 40, VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO = 42,
-    VK_STRUCTURE_TYPE_MEMORY_BARRIER = 46, VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO = 1000060000,
+    VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO = 13, VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO = 16,
+    VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO = 17, VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO = 18,
+    VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO = 29, VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO = 30,
+    VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO = 32, VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO = 33,
+    VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO = 34, VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET = 35,
+    VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO = 39, VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO = 40,
+    VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO = 42, VK_STRUCTURE_TYPE_MEMORY_BARRIER = 46,
+    VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO = 1000060000,
     VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2 = 1000059000,
     VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2 = 1000059001,
     VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2 = 1000059006,
@@ -155,6 +156,15 @@ typedef struct VkBufferCreateInfo {
     VkStructureType sType; const void* pNext; VkBufferCreateFlags flags; VkDeviceSize size; VkBufferUsageFlags usage;
     VkSharingMode sharingMode; uint32_t queueFamilyIndexCount; const uint32_t* pQueueFamilyIndices;
 } VkBufferCreateInfo;
+typedef enum {
+    VK_FORMAT_R32_UINT = 98, VK_FORMAT_R32_SINT = 99, VK_FORMAT_R32_SFLOAT = 100, VK_FORMAT_R32G32_UINT = 101,
+    VK_FORMAT_R32G32_SINT = 102, VK_FORMAT_R32G32_SFLOAT = 103, VK_FORMAT_R32G32B32A32_UINT = 107,
+    VK_FORMAT_R32G32B32A32_SINT = 108, VK_FORMAT_R32G32B32A32_SFLOAT = 109,
+} VkFormat;
+typedef struct VkBufferViewCreateInfo {
+    VkStructureType sType; const void* pNext; VkBufferViewCreateFlags flags; VkBuffer buffer; VkFormat format;
+    VkDeviceSize offset; VkDeviceSize range;
+} VkBufferViewCreateInfo;
 typedef struct VkCommandPoolCreateInfo {
     VkStructureType sType; const void* pNext; VkCommandPoolCreateFlags flags; uint32_t queueFamilyIndex;
 } VkCommandPoolCreateInfo;
@@ -196,7 +206,7 @@ typedef struct VkDebugUtilsMessengerCreateInfoEXT {
     VkDebugUtilsMessageSeverityFlagsEXT messageSeverity; VkDebugUtilsMessageTypeFlagsEXT messageType;
     PFN_vkDebugUtilsMessengerCallbackEXT pfnUserCallback; void* pUserData;
 } VkDebugUtilsMessengerCreateInfoEXT;
-typedef enum { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER = 7, } VkDescriptorType;
+typedef enum { VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER = 4, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER = 7, } VkDescriptorType;
 typedef struct VkDescriptorPoolSize { VkDescriptorType type; uint32_t descriptorCount; } VkDescriptorPoolSize;
 typedef struct VkDescriptorPoolCreateInfo {
     VkStructureType sType; const void* pNext; VkDescriptorPoolCreateFlags flags; uint32_t maxSets;
@@ -407,7 +417,8 @@ typedef enum {
 } VkAccessFlagBits;
 typedef enum {
     VK_BUFFER_USAGE_TRANSFER_SRC_BIT = 0x00000001, VK_BUFFER_USAGE_TRANSFER_DST_BIT = 0x00000002,
-    VK_BUFFER_USAGE_STORAGE_BUFFER_BIT = 0x00000020, VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT = 0x00020000,
+    VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT = 0x00000004, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT = 0x00000020,
+    VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT = 0x00020000,
 } VkBufferUsageFlagBits;
 typedef enum {
     VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT = 0x00000002,

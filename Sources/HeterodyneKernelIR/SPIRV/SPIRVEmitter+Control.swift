@@ -135,6 +135,7 @@ extension SPIRVEmitter {
     }
 
     mutating func load(_ place: Place, _ type: KernelType) -> UInt32 {
+        if case .buffer(let buffer, let index) = place, let texel = texel(buffer, index) { return texel }
         let (pointer, access) = pointer(to: place)
         guard case .buffer = place, storage(type) != type else {
             return emit(.load, typeID(type), [pointer] + access)

@@ -28,6 +28,9 @@ struct SPIRVEmitter {
     var constantBits: [ValueID: UInt64] = [:]
     var specializations: [UInt32] = []
     var bufferBases: [UInt32] = []
+    /// The images through which buffers are read, by buffer.
+    var texelImages: [Int: (type: UInt32, variable: UInt32)] = [:]
+    var texels: [TexelBinding] = []
     var pushBlock: UInt32 = 0
     var pushMembers: [UInt32] = []
     var workgroupArrays: [UInt32] = []
@@ -142,7 +145,7 @@ struct SPIRVEmitter {
         // The variables stand behind the label of the first block.
         words += code.prefix(2) + locals + code.dropFirst(2)
         return SPIRVModule(
-            words: words, capabilities: names, extensions: extensions.sorted(), pushConstants: layout)
+            words: words, capabilities: names, extensions: extensions.sorted(), pushConstants: layout, texels: texels)
     }
 
     static func name(_ capability: SPIRVCapability) -> String {

@@ -65,11 +65,15 @@ public struct SPIRVOptions: Hashable, Sendable {
     public var capabilities: Set<String>?
     /// Whether to write names for debuggers.
     public var names: Bool
+    /// Whether buffers of 32-bit numbers that are only read are read as texels where they are bound by descriptors. Drivers
+    /// that run on a CPU gather texels in straight code, but load from storage buffers lane by lane.
+    public var texels: Bool
 
     /// SPIR-V 1.5 through descriptors with fused multiply-add unless told otherwise.
     public init(
         version: Version = .v15, memory: Memory = .descriptors, multiplyAdd: MultiplyAdd = .fused,
-        floatControls: FloatControls = FloatControls(), capabilities: Set<String>? = nil, names: Bool = false
+        floatControls: FloatControls = FloatControls(), capabilities: Set<String>? = nil, names: Bool = false,
+        texels: Bool = false
     ) {
         self.version = version
         self.memory = memory
@@ -77,6 +81,7 @@ public struct SPIRVOptions: Hashable, Sendable {
         self.floatControls = floatControls
         self.capabilities = capabilities
         self.names = names
+        self.texels = texels
     }
 }
 
@@ -90,6 +95,21 @@ public struct PushConstantLayout: Hashable, Sendable {
     public var byteCount = 0
 }
 
+/// A buffer that a module reads as texels.
+public struct TexelBinding: Hashable, Sendable {
+    /// The binding in set 0. Storage buffers have their slots; these come after `firstBinding`.
+    public var binding: Int
+    /// The slot whose memory it shows.
+    public var slot: Int
+    /// A texel: 1, 2 or 4 components of f32, i32 or u32.
+    public var element: KernelType
+
+    /// Beyond every slot.
+    public static let firstBinding = 4096
+    /// The most of a module; every device has room for them.
+    public static let mostPerModule = 16
+}
+
 /// A SPIR-V module in binary form.
 public struct SPIRVModule: Hashable, Sendable {
     /// The words, in the byte order of the machine.
@@ -100,6 +120,8 @@ public struct SPIRVModule: Hashable, Sendable {
     public var extensions: [String]
     /// What the push constants hold.
     public var pushConstants: PushConstantLayout
+    /// The uniform texel buffers, by binding; beside the storage buffers.
+    public var texels: [TexelBinding]
 
     /// The words as bytes, little-endian, as tools read them.
     public var bytes: [UInt8] {

@@ -124,6 +124,8 @@ enum Opcode: UInt16, CaseIterable, Sendable {
     case groupNonUniformUMax = 357
     case groupNonUniformFMax = 358
     case matrixTimesScalar = 143
+    case typeImage = 25
+    case imageFetch = 95
     case typeCooperativeMatrixKHR = 4456
     case cooperativeMatrixLoadKHR = 4457
     case cooperativeMatrixStoreKHR = 4458
@@ -161,6 +163,7 @@ enum Opcode: UInt16, CaseIterable, Sendable {
             .branch,
             .branchConditional,
             .return,
+            .typeImage,
             .typeCooperativeMatrixKHR,
             .cooperativeMatrixStoreKHR:
             false
@@ -220,6 +223,7 @@ enum SPIRVCapability: UInt32, CaseIterable, Sendable {
     case atomicFloat64AddEXT = 6034
     case vulkanMemoryModel = 5345
     case cooperativeMatrixKHR = 6022
+    case sampledBuffer = 46
 }
 
 /// SPIR-V's Decoration.
@@ -253,6 +257,7 @@ enum SPIRVBuiltIn: UInt32, CaseIterable, Sendable {
 
 /// SPIR-V's StorageClass.
 enum SPIRVStorageClass: UInt32, CaseIterable, Sendable {
+    case uniformConstant = 0
     case input = 1
     case workgroup = 4
     case `private` = 6
