@@ -32,7 +32,7 @@ final class TexelView: @unchecked Sendable {
     }
 
     deinit {
-        device.vk.vkDestroyBufferView(device.handle, handle, nil)
+        device.destroy { device.vk.vkDestroyBufferView(device.handle, handle, nil) }
         device.destroyed()
     }
 
