@@ -80,6 +80,59 @@ struct LimitTests {
         #expect(try ProgramRunner().run(graph, inputs) == ProgramRunner.expected(graph, inputs))
     }
 
+    @Test("sums of products as long as no driver lets one invocation loop", arguments: [70_000, 300_001, 1_000_000])
+    func longProducts(count: Int) throws {
+        func product(_ rows: Int, _ columns: Int) throws {
+            let (a, b) = (TensorType(.int32, [rows, count]), TensorType(.int32, [count, columns]))
+            let graph = try graph([a, b]) { builder, t in
+                let dimensions = DotDimensions(leftContracting: [1], rightContracting: [0])
+                return try builder.addAll(
+                    .primitive(.dot(dimensions, accumulation: .int32, result: .int32)), t)
+            }
+            let inputs = [
+                try ProgramTests.counting(a.shape.fixedExtents ?? [], .int32),
+                try ProgramTests.counting(b.shape.fixedExtents ?? [], .int32, from: 5),
+            ]
+            let floats = try inputs.map { literal -> [Int] in
+                try literal.denseStorage().withBytes { $0.bindMemory(to: Int32.self).map(Int.init) }
+            }
+            var expected = [Int32](repeating: 0, count: rows * columns)
+            for row in 0..<rows {
+                for column in 0..<columns {
+                    var sum = 0
+                    for k in 0..<count { sum += floats[0][row * count + k] * floats[1][k * columns + column] }
+                    expected[row * columns + column] = Int32(truncatingIfNeeded: sum)
+                }
+            }
+            let result = try ProgramRunner().run(graph, inputs)[0]
+            let found = try result.denseStorage().withBytes { Array($0.bindMemory(to: Int32.self)) }
+            #expect(found == expected, "\(rows) x \(count) x \(columns)")
+        }
+        try product(1, 1)
+        try product(1, 3)
+        try product(5, 4)
+    }
+
+    @Test(
+        "scatters of more updates than drivers let one invocation loop",
+        arguments: [ScalarType.float32, .int32, .float16])
+    func longScatters(type: ScalarType) throws {
+        let count = 200_000
+        for extent in [1, 7] {
+            let x = TensorType(type, [extent])
+            let indices = TensorType(.int32, [count, 1])
+            let graph = try graph([x, indices, TensorType(type, [count])]) { builder, t in
+                try builder.addAll(.primitive(.scatter(.add, dimensions: [0])), t)
+                    + builder.addAll(.primitive(.scatter(.set, dimensions: [0])), t)
+            }
+            let places = Literal((0..<count).map { Int32($0 % extent) })
+            let index = try Literal(type: indices, storage: places.denseStorage())
+            // Small multiples of 1/8 sum exactly in any order; float16 rounds, in the order of the definition.
+            let inputs = [try ProgramTests.counting([extent], type), index, try ProgramTests.counting([count], type)]
+            #expect(try ProgramRunner().run(graph, inputs) == ProgramRunner.expected(graph, inputs), "\(extent)")
+        }
+    }
+
     @Test("two thousand dependent steps, and their profile")
     func manySteps() throws {
         let type = TensorType(.float32, [16])

@@ -72,6 +72,10 @@ struct KernelTarget: Hashable, Sendable {
             narrowsToHalfExactly: false, keepsDenormals: false)
     }
 
+    /// Iterations of loops that an invocation may run in all. Mesa's software driver ends loops after 65,535 of them,
+    /// without a word; other drivers have watchdogs.
+    static let iterationLimit = 32_768
+
     /// Invocations of a subgroup.
     var subgroupSize: Int
     var tileMemory: TileMemory

@@ -19,9 +19,8 @@ struct RowPlanner {
     /// Fewer columns than this are not worth another launch.
     var leastSegment: Int { isSoftware ? 4_096 : 512 }
 
-    /// Iterations of loops that an invocation may have in all. Mesa's software driver ends loops after 65,535 of them,
-    /// without a word; other drivers have watchdogs.
-    static let iterationLimit = 32_768
+    /// Iterations of loops that an invocation may have in all.
+    static let iterationLimit = KernelTarget.iterationLimit
 
     /// Throws where tensors of the types cannot lie in buffers or indices are too wide.
     func check(_ types: [ScalarType], _ space: RowSpace?, _ operation: String) throws(BackendError) {

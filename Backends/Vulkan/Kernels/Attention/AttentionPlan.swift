@@ -34,6 +34,8 @@ struct AttentionPlan {
         }
         // A workgroup's invocations are rows; with few rows products of matrices keep a GPU busier.
         guard target.tileMemory == .registers || q[2] >= 8 || k[2] <= 64 else { return nil }
+        // An invocation goes through all keys.
+        guard k[2] <= KernelTarget.iterationLimit else { return nil }
         guard q[3] <= limit, v[3] <= limit, Self.fits(q), Self.fits(k), Self.fits(v) else { return nil }
         if operands.count == 4 {
             let mask = operands[3]

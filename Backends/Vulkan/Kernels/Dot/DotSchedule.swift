@@ -34,9 +34,15 @@ struct DotSchedule: Hashable, Sendable {
         // A deep product of few tiles is split until the device has enough to do.
         let (wanted, least) = target.tileMemory == .registers ? (4, 8192) : (128, 512)
         let depth = problem.numbers.depth
+        // Nor may an invocation loop for too long.
+        let step = tuning.depthStep
+        var longest = KernelTarget.iterationLimit
+        if case .registers = tuning { longest *= step }
+        var parts = (depth + longest - 1) / longest
         if x * y * z * 2 <= wanted, depth >= 2 * least {
-            let parts = min(wanted / (x * y * z), depth / least)
-            let step = tuning.depthStep
+            parts = max(parts, min(wanted / (x * y * z), depth / least))
+        }
+        if parts > 1 {
             let size = ((depth + parts - 1) / parts + step - 1) / step * step
             self.problem.numbers.splitDepth = size
             self.problem.numbers.splits = (depth + size - 1) / size

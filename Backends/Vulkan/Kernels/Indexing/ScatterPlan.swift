@@ -19,7 +19,7 @@ struct ScatterPlan {
     }
 
     /// Steps that one invocation takes in a launch; long scatters are split.
-    static let largestRun = 1 << 16
+    static let largestRun = KernelTarget.iterationLimit
     /// The most slices for which winners are kept.
     static let largestWinnerCount = 1 << 26
 

@@ -74,6 +74,8 @@ struct ConvolutionPlan {
         let result = windows.resultExtents(Array(input[2...]))
         let perGroup = x[1] / groups
         guard result.allSatisfy({ $0 > 0 }), SpatialWindows.fits(input), SpatialWindows.fits([x[0], outputs] + result),
+            // An invocation goes through the whole window and its channels.
+            weights[2...].reduce(1, *) <= KernelTarget.iterationLimit / (perGroup + 2),
             // Packed weights have whole tiles of output channels.
             SpatialWindows.fits([outputs + groups * 8, perGroup] + weights[2...])
         else { return nil }
