@@ -100,7 +100,8 @@ private struct ProductLowering {
     init(
         _ lowering: Lowering, _ shape: DotShape, _ left: StridedView, _ right: StridedView, _ types: DotTypes
     ) throws(BackendError) {
-        (self.lowering, self.shape, self.left, self.right, self.types) = (lowering, shape, left, right, types)
+        (self.lowering, self.shape, self.left, self.types) = (lowering, shape, left, types)
+        self.right = lowering.withColumnsTogether(right, shape) ?? right
         for type in [types.left, types.right, types.accumulation, types.result] {
             guard ScalarCode.supports(type, lowering.target) else {
                 throw BackendError(.unsupported, "dot of \(type) needs arithmetic that the device lacks")

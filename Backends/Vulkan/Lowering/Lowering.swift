@@ -35,6 +35,8 @@ final class Lowering {
     private var values: [[StridedView]] = []
     private var uses: [[Int]] = []
     private var scalarConstants: [UInt64: Int] = [:]
+    /// The roots of constant matrices whose columns were brought together, by root, offset, rows and columns.
+    var gatheredColumns: [[Int]: Int] = [:]
     /// The node that is being lowered, for the steps' descriptions and errors.
     private var currentNode: Node?
 
