@@ -91,7 +91,12 @@ public final class DeviceRegistry: Sendable {
     public func device(_ id: String) throws(BackendError) -> Device {
         let devices = devices
         if let device = devices.first(where: { $0.id == id }) { return device }
-        if let missing = unavailable.first(where: { $0.id == id || $0.backend == id }) {
+        let unavailable = unavailable
+        let missing =
+            unavailable.first { $0.id == id || $0.backend == id }
+            // A device may be missing because of something that has another name, such as a driver.
+            ?? unavailable.first { id.hasPrefix($0.backend + ":") }
+        if let missing {
             throw BackendError(.deviceUnavailable, "\(missing.reason). \(missing.remedy)", device: id)
         }
         let known = devices.map(\.id).joined(separator: ", ")

@@ -28,7 +28,11 @@ import Heterodyne
         var listing = Listing(devices: registry.devices, unavailable: registry.unavailable)
         if let device {
             listing.devices.removeAll { $0.id != device }
-            listing.unavailable.removeAll { $0.id != device && $0.backend != device }
+            listing.unavailable.removeAll { missing in
+                // `vulkan:0` may be missing because of something that has another name, such as a driver.
+                missing.id != device && missing.backend != device && !device.hasPrefix(missing.backend + ":")
+            }
+            if !listing.devices.isEmpty { listing.unavailable.removeAll { $0.id != device } }
         }
         if json {
             print(try listing.json())

@@ -116,7 +116,9 @@ struct DriverDiagnosis {
             UnavailableDevice(id: manifest.id, backend: "vulkan", reason: reason, remedy: remedy)
         }
         let source = manifest.variable.map { "\(manifest.path), which \($0) names," } ?? manifest.path
-        let mend = manifest.variable.map { "correct or unset \($0)" } ?? "reinstall the driver that the file belongs to"
+        let mend =
+            manifest.variable.map { "correct or unset \($0), or \(Self.installRemedy)" }
+            ?? "reinstall the driver that the file belongs to"
         let bytes: [UInt8]
         switch Self.contents(manifest.path) {
         case .success(let content): bytes = content
