@@ -104,6 +104,13 @@ public struct TexelBinding: Hashable, Sendable {
     /// A texel: 1, 2 or 4 components of f32, i32 or u32.
     public var element: KernelType
 
+    /// A buffer that is read as texels.
+    public init(binding: Int, slot: Int, element: KernelType) {
+        self.binding = binding
+        self.slot = slot
+        self.element = element
+    }
+
     /// Beyond every slot.
     public static let firstBinding = 4096
     /// The most of a module; every device has room for them.
