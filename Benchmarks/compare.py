@@ -215,7 +215,7 @@ def measure(engines, case, arguments, progress):
         except EngineFailed as error:
             entry["error"] = str(error)
             engines.remove(engine)
-    ready = [engine for engine in engines if "rounds_seconds" in results[engine.name]]
+    ready = [engine for engine in wanted if "rounds_seconds" in results[engine.name]]
     for index in range(arguments.rounds):
         shift = index % max(1, len(ready))
         for engine in ready[shift:] + ready[:shift]:
