@@ -35,7 +35,7 @@ extension Lowering {
     /// The results of a region with one dot whose result goes through elementwise operations.
     func lowerDotEpilogue(_ region: FusedRegion, _ node: Node) throws(BackendError) -> [StridedView] {
         let body = region.body
-        guard let produced = Self.product(of: body),
+        guard let produced = RegionGeometry.product(of: body),
             case .primitive(.dot(let dimensions, let accumulation, let result)) = body.node(of: produced).operation
         else {
             throw BackendError(.compilationFailed, "the fused region is not one dot with elementwise work after it")

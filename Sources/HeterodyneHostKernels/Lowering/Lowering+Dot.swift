@@ -119,7 +119,7 @@ extension Lowering {
 
     /// The results of a region with one dot whose result goes through elementwise operations.
     func lowerEpilogue(_ body: Graph, _ node: Node) throws(BackendError) -> [StridedView] {
-        guard let product = Self.product(of: body),
+        guard let product = RegionGeometry.product(of: body),
             case .primitive(.dot(let dimensions, let accumulation, let resultType)) = body.node(of: product).operation
         else {
             throw BackendError(.compilationFailed, "the fused region is not one dot with elementwise work after it")

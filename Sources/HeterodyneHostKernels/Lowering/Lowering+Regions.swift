@@ -57,15 +57,7 @@ extension Lowering {
     /// The results of an elementwise region; outputs of different shapes become regions of their own.
     private func lowerElementwise(_ body: Graph, _ node: Node) throws(BackendError) -> [StridedView] {
         let arguments = node.operands.map { regionOperand($0) }
-        var groups: [(extents: [Int], outputs: [Int])] = []
-        for (index, type) in body.outputTypes.enumerated() {
-            let extents = try extents(type)
-            if let group = groups.firstIndex(where: { $0.extents == extents }) {
-                groups[group].outputs.append(index)
-            } else {
-                groups.append((extents, [index]))
-            }
-        }
+        let groups = try RegionGeometry.groups(of: body) { (type) throws(BackendError) in try extents(type) }
         var results = [StridedView?](repeating: nil, count: body.outputs.count)
         for group in groups {
             var reader = RegionReader(body, arguments, extents: group.extents)
@@ -90,20 +82,10 @@ extension Lowering {
         switch region.kind {
         case .elementwise: return reads(body, outputsFrom: nil)
         case .dotEpilogue:
-            guard let product = product(of: body) else { return false }
+            guard let product = RegionGeometry.product(of: body) else { return false }
             let shape = body.type(of: product).shape
             return body.outputTypes.allSatisfy { $0.shape == shape } && reads(body, outputsFrom: product)
         }
-    }
-
-    /// The one `dot` of a body, whose operands are inputs of the body.
-    static func product(of body: Graph) -> Value? {
-        let products = body.nodes.indices.filter { body.nodes[$0].operation.primitive?.code == .dot }
-        guard products.count == 1 else { return nil }
-        let isInput = body.nodes[products[0]].operands.allSatisfy { operand in
-            if case .parameter = body.node(of: operand).operation { true } else { false }
-        }
-        return isInput ? Value(node: products[0]) : nil
     }
 
     private static func reads(_ body: Graph, outputsFrom product: Value?) -> Bool {

@@ -175,24 +175,12 @@ struct RegionReader {
         switch node.operation {
         case .parameter(let index, _, _):
             guard let view = arguments[index] else { return nil }
-            return program.operand(placed(view, axes))
+            return program.operand(RegionGeometry.placed(view, axes, in: program.extents))
         case .primitive(.constant(let literal)):
             guard case .splat(let bits) = literal.contents else { return nil }
             return program.immediate(bits, literal.type.scalarType)
-        case .primitive(.broadcast(let shape, let dimensions)):
-            let operandShape = body.type(of: node.operands[0]).shape
-            let inner = dimensions.enumerated().map { from, to in
-                operandShape[from] == 1 && shape[to] != 1 ? -1 : axes[to]
-            }
-            return read(node.operands[0], inner)
-        case .primitive(.transpose(let permutation)):
-            var inner = [Int](repeating: -1, count: permutation.count)
-            for (to, from) in permutation.enumerated() { inner[from] = axes[to] }
-            return read(node.operands[0], inner)
-        case .primitive(.reshape(let shape)):
-            guard let inner = Self.reshapedAxes(axes, from: body.type(of: node.operands[0]).shape, to: shape) else {
-                return nil
-            }
+        case .primitive(.broadcast), .primitive(.transpose), .primitive(.reshape):
+            guard let inner = RegionGeometry.operandAxes(node, axes, in: body) else { return nil }
             return read(node.operands[0], inner)
         case .primitive, .composite:
             var registers: [RegionProgram.Register] = []
@@ -202,26 +190,5 @@ struct RegionReader {
             }
             return program.apply(node.operation, node.operands.map { body.type(of: $0).scalarType }, registers)
         }
-    }
-
-    /// `view` with its dimensions placed at `axes` of the iteration space.
-    private func placed(_ view: StridedView, _ axes: [Int]) -> StridedView {
-        var result = view
-        result.extents = program.extents
-        result.strides = [Int](repeating: 0, count: program.extents.count)
-        for (d, axis) in axes.enumerated() where axis >= 0 && view.extents[d] != 1 {
-            result.strides[axis] = view.strides[d]
-        }
-        return result
-    }
-
-    /// The axes of the operand of a reshape that only adds or removes dimensions of extent 1; nil for others.
-    private static func reshapedAxes(_ axes: [Int], from: Shape, to: Shape) -> [Int]? {
-        let kept = to.dimensions.indices.filter { to[$0] != 1 }
-        let old = from.dimensions.indices.filter { from[$0] != 1 }
-        guard kept.map({ to[$0] }) == old.map({ from[$0] }) else { return nil }
-        var result = [Int](repeating: -1, count: from.rank)
-        for (source, target) in zip(old, kept) { result[source] = axes[target] }
-        return result
     }
 }
