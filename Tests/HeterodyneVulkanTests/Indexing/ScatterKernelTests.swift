@@ -136,8 +136,8 @@ struct ScatterKernelTests {
             StridedView(dense: 2, extents: [count], type: .float32), [0])
         let launches = try plan.orderedLaunches(.software)
         #expect(launches.count == 3)
-        #expect(launches.map { $0.constants[1] } == [.u32(0), .u32(65_536), .u32(131_072)])
-        #expect(launches.map { $0.constants[2] } == [.u32(65_536), .u32(131_072), .u32(131_075)])
+        #expect(launches.map { $0.constants[1] } == [.u32(0), .u32(32_768), .u32(65_536)])
+        #expect(launches.map { $0.constants[2] } == [.u32(32_768), .u32(65_536), .u32(65_539)])
     }
 
     @Test("The strategy follows mode, type and shape")
