@@ -101,7 +101,7 @@ extension ErrorPropagation {
         let (x, y) = (operands[0], operands[1])
         guard x.isFloat, let format = FloatFormat(accumulation) else {
             let value = try x.value.dot(y.value, dimensions, accumulation: accumulation, result: result)
-            guard try either(x.doubt, y.doubt) != nil else { return Tracked(type, value) }
+            guard x.doubt != nil || y.doubt != nil else { return Tracked(type, value) }
             let (a, b) = (try x.doubtTerm().convert(.int32), try y.doubtTerm().convert(.int32))
             let (ones, others) = (try a.like(1), try b.like(1))
             let doubts = try a.dot(others, dimensions) + ones.dot(b, dimensions)

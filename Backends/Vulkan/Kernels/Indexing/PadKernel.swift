@@ -88,7 +88,8 @@ struct PadKernel: KernelRecipe {
     }
 
     private static func piece(_ words: [UInt32], _ unit: MoveUnit, _ builder: KernelBuilder) -> KernelValue {
-        let parts = words.map { builder.constant(bits: UInt64($0), unit.type.with(width: 1)) }
+        // Devices that store narrow integers but do not compute with them take no narrow constants: only conversions.
+        let parts = words.map { builder.constant(bits: UInt64($0), .u32).converted(to: unit.type.scalar) }
         return switch unit.type.width {
         case 2: builder.vector(parts[0], parts[1])
         case 4: builder.vector(parts[0], parts[1], parts[2], parts[3])
