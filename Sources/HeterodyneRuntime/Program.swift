@@ -284,7 +284,7 @@ public final class Program: Sendable {
         if let pooled = pool.withLock({ $0.popLast() }) {
             session = pooled.session
         } else {
-            session = try makeSession()
+            session = try Session(self, isPooled: true)
         }
         // A session that failed is dropped, so that the next run starts from a clean one.
         try body(session)

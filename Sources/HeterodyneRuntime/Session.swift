@@ -10,7 +10,10 @@ public import HeterodyneBackend
 /// buffer is bound to both. Where two buffers are bound the session copies the input first, so that an input is only
 /// ever overwritten when it is bound as an output too.
 public final class Session {
-    private let program: Program
+    /// Unowned: a program holds the sessions of its pool, and each would keep the other alive.
+    private unowned let program: Program
+    /// Keeps the program alive; nil in the program's own pool.
+    private let owned: Program?
     private var invocations: [any Invocation] = []
     private var intermediates: [any Buffer] = []
     private var boundInputs: [(any Buffer)?]
@@ -38,8 +41,10 @@ public final class Session {
         case transfer(Program.Place, any Buffer)
     }
 
-    init(_ program: Program) throws(HeterodyneError) {
+    /// A session of `program`, which it keeps alive unless it belongs to the program's pool.
+    init(_ program: Program, isPooled: Bool = false) throws(HeterodyneError) {
         self.program = program
+        owned = isPooled ? nil : program
         boundInputs = [(any Buffer)?](repeating: nil, count: program.inputs.count)
         boundOutputs = [(any Buffer)?](repeating: nil, count: program.outputs.count)
         inputPorts = [[PartPort]](repeating: [], count: program.inputs.count)
