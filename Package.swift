@@ -9,6 +9,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 /// A library module under `Sources/`.
@@ -48,6 +49,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         // The language and the contract.
@@ -72,6 +74,9 @@ let package = Package(
         backend("Vulkan", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneKernelIR", "CVulkan"]),
         // Files, the user's API, conformance.
         module("HeterodyneWeights", ["HeterodyneGraph"]),
+        .target(
+            name: "HeterodyneONNX", dependencies: ["HeterodyneGraph", protobuf], exclude: ["Schema"],
+            swiftSettings: settings),
         module(
             "HeterodyneConformance",
             ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime"]),
@@ -123,6 +128,7 @@ let package = Package(
                 "HeterodyneOps", "HeterodyneRuntime", "HeterodyneConformance",
             ]),
         tests("HeterodyneWeightsTests", ["HeterodyneGraph", "HeterodyneWeights"], resources: [.copy("Fixtures")]),
+        tests("HeterodyneONNXTests", ["HeterodyneGraph", "HeterodyneONNX"], resources: [.copy("Fixtures")]),
         tests("HeterodyneTests", ["Heterodyne"]),
         tests("ConformanceTests", ["Heterodyne", "HeterodyneConformance"]),
         tests("CommandTests", ["Heterodyne"]),

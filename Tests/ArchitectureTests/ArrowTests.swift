@@ -19,6 +19,7 @@ let allowedArrows: [String: Set<String>] = [
     "CVulkan": [],
     "HeterodyneVulkan": ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneKernelIR", "CVulkan"],
     "HeterodyneWeights": ["HeterodyneGraph"],
+    "HeterodyneONNX": ["HeterodyneGraph"],
     "HeterodyneConformance": [
         "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
     ],
@@ -38,6 +39,7 @@ let allowedArrows: [String: Set<String>] = [
 let allowedPackages: [String: Set<String>] = [
     "ArgumentParser": ["devquery", "heterodyne-cli", "SentenceEmbedding", "heterodyne-benchmarks"],
     "Logging": ["HeterodyneRuntime"],
+    "SwiftProtobuf": ["HeterodyneONNX"],
     "Numerics": ["HeterodyneReference"],
     "RealModule": ["HeterodyneReference"],
     "ComplexModule": ["HeterodyneReference"],
