@@ -73,7 +73,8 @@ struct StyleTests {
 
     @Test("Nothing traps without a comment that says why it cannot be reached")
     func traps() {
-        for file in tree.production where file.isSwift {
+        // Code that swift-protobuf makes is as safe as its generator.
+        for file in tree.production where file.isSwift && !file.path.hasSuffix(".pb.swift") {
             let (lines, code) = (file.lines, file.code)
             for (index, line) in code.enumerated() {
                 let found = Self.traps(in: line)

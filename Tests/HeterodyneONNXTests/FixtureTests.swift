@@ -71,7 +71,8 @@ extension ONNXReaderTests {
                 return
             }
             #expect(alpha == 0.5 && transposed == 0)
-            #expect(try graph.initializers[0].literal().scalars(as: Float.self) == (0..<12).map { Float($0) / 8 })
+            let weights: [Float] = (0..<12).map { Float($0) / 8 }
+            #expect(try graph.initializers[0].literal().scalars(as: Float.self) == weights)
             #expect(try graph.initializers[1].literal().scalars(as: Float.self) == [1, 2, 3])
             #expect(graph.initializers[2].dimensions == [])
         }
@@ -149,7 +150,8 @@ extension ONNXReaderTests {
             let model = try ONNXModel.load(fixture("external/model.onnx"))
             #expect(model.graph.initializers.map(\.isExternal) == [true, true])
             let values = try model.graph.initializers.map { try $0.literal().scalars(as: Float.self) }
-            #expect(values == [(0..<8).map(Float.init), (8..<16).map(Float.init)])
+            let expected: [[Float]] = [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13, 14, 15]]
+            #expect(values == expected)
             expectError(.externalData, ["weights.bin", "'a'"]) { () throws(ONNXError) in
                 _ = try ONNXModel.decode((try? contents(fixture("external/model.onnx"))) ?? [])
             }

@@ -64,6 +64,13 @@ public struct ONNXFunction: Sendable {
         public var name: String
         /// Which of several functions of one name.
         public var overload: String
+
+        /// The function `name` of `domain`.
+        public init(domain: String, name: String, overload: String = "") {
+            self.domain = domain
+            self.name = name
+            self.overload = overload
+        }
     }
 
     /// What nodes call it by.
