@@ -19,6 +19,7 @@ import os
 import pathlib
 import platform
 import queue
+import signal
 import statistics
 import subprocess
 import sys
@@ -101,6 +102,15 @@ class Engine:
         if answer != "ready":
             self.close()
             raise EngineFailed(f"said {answer!r} where the protocol wants “ready”")
+        self.signal(signal.SIGSTOP)
+
+    def signal(self, number):
+        """An engine is stopped except while it is asked: some go on using every processor after they have answered."""
+        if self.process.poll() is None:
+            try:
+                self.process.send_signal(number)
+            except OSError:
+                pass  # It has just ended.
 
     def read(self):
         for line in self.process.stdout:
@@ -121,12 +131,14 @@ class Engine:
         return line
 
     def ask(self, line, timeout=300):
+        self.signal(signal.SIGCONT)
         try:
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
         except OSError:
             pass  # The process is gone; the answer says how it ended.
         answer = self.answer(timeout)
+        self.signal(signal.SIGSTOP)
         if answer.startswith("error"):
             raise ValueError(answer.removeprefix("error").strip() or "unnamed error")
         return answer
@@ -150,6 +162,7 @@ class Engine:
         return int(self.ask(f"allocations {case} {count}"))
 
     def close(self):
+        self.signal(signal.SIGCONT)
         if self.process.poll() is None:
             try:
                 self.process.communicate("quit\n", timeout=5)
