@@ -132,9 +132,13 @@ final class RecordedBatch {
         _ pipeline: Pipeline, _ slices: [MemorySlice], _ kinds: [Access.Kind], _ constants: [PushValue],
         _ grid: Grid, _ work: Double, _ node: String
     ) throws(BackendError) {
-        order(slices, kinds)
+        // What a list's steps touch is noted for each list anew, also where parts of one launch lie in several; parts in
+        // one list do not wait for each other.
+        var ordered = -1
         for part in grid.split(work: work, limit: device.workPerSubmission, counts: device.target) {
             try makeRoom(for: part.work)
+            if ordered != used { order(slices, kinds) }
+            ordered = used
             labels[used - 1] = node
             try list.dispatch(pipeline, slices, constants, firstGroup: part.first, groups: part.groups)
             self.work += part.work
@@ -142,16 +146,16 @@ final class RecordedBatch {
     }
 
     func copy(_ from: MemorySlice, _ to: MemorySlice, _ node: String) throws(BackendError) {
-        order([from, to], [.read, .write])
         try makeRoom(for: Double(from.byteCount))
+        order([from, to], [.read, .write])
         labels[used - 1] = node
         list.copy(from, to)
         work += Double(from.byteCount)
     }
 
     func fill(_ to: MemorySlice, _ word: UInt32, _ node: String) throws(BackendError) {
-        order([to], [.write])
         try makeRoom(for: Double(to.byteCount))
+        order([to], [.write])
         labels[used - 1] = node
         list.fill(to, word: word)
         work += Double(to.byteCount)
