@@ -41,6 +41,7 @@ let package = Package(
         .library(name: "HeterodyneBackend", targets: ["HeterodyneGraph", "HeterodyneBackend"]),
         .library(name: "HeterodyneConformance", targets: ["HeterodyneConformance"]),
         .library(name: "HeterodyneWeights", targets: ["HeterodyneWeights"]),
+        .library(name: "HeterodyneONNX", targets: ["HeterodyneONNX", "HeterodyneModels"]),
         .executable(name: "devquery", targets: ["devquery"]),
         .executable(name: "heterodyne", targets: ["heterodyne-cli"]),
         .executable(name: "SentenceEmbedding", targets: ["SentenceEmbedding"]),
@@ -75,21 +76,32 @@ let package = Package(
         // Files, the user's API, conformance.
         module("HeterodyneWeights", ["HeterodyneGraph"]),
         .target(
-            name: "HeterodyneONNX", dependencies: ["HeterodyneGraph", protobuf], exclude: ["Schema"],
+            name: "HeterodyneONNX", dependencies: ["HeterodyneGraph", "HeterodyneOps", protobuf], exclude: ["Schema"],
             swiftSettings: settings),
+        // Imported models on devices.
+        module(
+            "HeterodyneModels",
+            ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime", "HeterodyneONNX"]),
         module(
             "HeterodyneConformance",
-            ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime"]),
+            [
+                "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
+                "HeterodyneONNX", "HeterodyneModels",
+            ]),
         module(
             "Heterodyne",
             [
                 "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
-                "HeterodyneWeights", "HeterodyneReference", "HeterodyneOpenBLAS", "HeterodyneVulkan",
+                "HeterodyneWeights", "HeterodyneONNX", "HeterodyneModels", "HeterodyneReference", "HeterodyneOpenBLAS",
+                "HeterodyneVulkan",
             ]),
         // Commands and samples.
         command("devquery", ["Heterodyne", argumentParser]),
         .executableTarget(
-            name: "heterodyne-cli", dependencies: ["Heterodyne", "HeterodyneConformance", argumentParser],
+            name: "heterodyne-cli",
+            dependencies: [
+                "Heterodyne", "HeterodyneConformance", "HeterodyneONNX", "HeterodyneModels", argumentParser,
+            ],
             path: "Sources/heterodyne", swiftSettings: settings),
         .target(
             name: "SentenceEmbeddingModel", dependencies: ["Heterodyne"], path: "Samples/SentenceEmbedding/Model",
@@ -128,9 +140,18 @@ let package = Package(
                 "HeterodyneOps", "HeterodyneRuntime", "HeterodyneConformance",
             ]),
         tests("HeterodyneWeightsTests", ["HeterodyneGraph", "HeterodyneWeights"], resources: [.copy("Fixtures")]),
-        tests("HeterodyneONNXTests", ["HeterodyneGraph", "HeterodyneONNX"], resources: [.copy("Fixtures")]),
+        tests(
+            "HeterodyneONNXTests",
+            ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneReference", "HeterodyneONNX"],
+            resources: [.copy("Fixtures")]),
+        tests(
+            "HeterodyneModelsTests",
+            ["Heterodyne", "HeterodyneModels", "HeterodyneONNX", "HeterodyneReference"],
+            resources: [.copy("Fixtures")]),
         tests("HeterodyneTests", ["Heterodyne"]),
-        tests("ConformanceTests", ["Heterodyne", "HeterodyneConformance"]),
+        tests(
+            "ConformanceTests", ["Heterodyne", "HeterodyneConformance", "HeterodyneONNX", "HeterodyneModels"],
+            resources: [.copy("Fixtures")]),
         tests("CommandTests", ["Heterodyne"]),
         tests("SentenceEmbeddingTests", ["SentenceEmbeddingModel", "Heterodyne"], resources: [.copy("Fixtures")]),
         tests("ArchitectureTests", []),

@@ -1,7 +1,7 @@
-// Heterodyne: the error type of the ONNX reader.
+// Heterodyne: the error type of reading and importing ONNX models.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why an ONNX model could not be read.
+/// Why an ONNX model could not be read or imported.
 public struct ONNXError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The class of the mistake, for programs; `message` is for people.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
@@ -39,6 +39,12 @@ public struct ONNXError: Error, Sendable, Hashable, CustomStringConvertible {
         case recursiveFunction
         /// External data that would leave the model's folder, or lie outside of their file.
         case externalData
+        /// A node that does not fit its operator, or a value that it cannot take.
+        case invalidNode
+        /// An operator that is not imported, or not in this version or for these types.
+        case unsupportedOperator
+        /// A value given for an input that is missing or of another type.
+        case invalidInput
     }
 
     /// The class of the mistake.

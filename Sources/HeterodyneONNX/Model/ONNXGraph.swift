@@ -23,7 +23,12 @@ public struct ONNXNode: Sendable {
     public var metadata: [String: String]
 
     /// The node in messages.
-    var label: String { Self.label(name, opType) }
+    var label: String {
+        if name.isEmpty, let output = outputs.first(where: { !$0.isEmpty }) {
+            return "node of \(quoted(output)) (\(quoted(opType)))"
+        }
+        return Self.label(name, opType)
+    }
 
     static func label(_ name: String, _ opType: String) -> String { "node \(quoted(name)) (\(quoted(opType)))" }
 }
