@@ -34,13 +34,18 @@ final class ImportScope {
 
     /// A scope for a graph within an attribute of one of this scope's nodes, with the same builder.
     func child() -> ImportScope {
-        ImportScope(session, facts, opsets: opsets, parameters: parameters, parent: self, isRegion: isRegion)
+        let child = ImportScope(
+            session, facts, opsets: opsets, parameters: parameters, parent: self, isRegion: isRegion)
+        child.omittedInputs = omittedInputs
+        return child
     }
 
     /// A scope for a graph within an attribute that becomes a region: with a builder of its own.
     func region(_ builder: GraphBuilder) -> ImportScope {
-        ImportScope(
+        let region = ImportScope(
             session, BuilderFacts(builder, session.evaluate), opsets: opsets, parameters: parameters, isRegion: true)
+        region.omittedInputs = omittedInputs
+        return region
     }
 
     /// What `name` stands for here or in the scopes around.

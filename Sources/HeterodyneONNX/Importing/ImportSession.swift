@@ -27,6 +27,9 @@ final class ImportSession {
     let sparseByteLimit = 1 << 30
     /// Nodes that one import may add, loops that are unrolled and functions included.
     static let nodeLimit = 4_000_000
+    /// Nodes of the model that one import may read, those of loops that are unrolled once for every iteration.
+    static let visitLimit = 1_000_000
+    private var visitCount = 0
     /// How deep functions and graphs in attributes may call each other.
     static let callDepthLimit = 64
 
@@ -140,6 +143,7 @@ final class ImportSession {
     /// Imports one node and defines its outputs in `scope`.
     func importNode(_ node: ONNXNode, index: Int, in scope: ImportScope) throws(GraphError) {
         let builder = scope.facts.builder
+        do throws(GraphError) { try visit() } catch { throw error.at(operation: node.label, location: nil) }
         guard builder.nodes.count < Self.nodeLimit else {
             throw GraphError(
                 .overflow, "the import has more than \(Self.nodeLimit) nodes; a loop may have too many iterations",
@@ -169,6 +173,17 @@ final class ImportSession {
             for (name, result) in zip(node.outputs, results) { scope.define(name, result) }
         } catch {
             throw located(error, node)
+        }
+    }
+
+    /// Counts a node, or an iteration of a loop that is unrolled. Throws `overflow` where there are too many.
+    func visit() throws(GraphError) {
+        visitCount += 1
+        guard visitCount <= Self.visitLimit else {
+            throw GraphError(
+                .overflow,
+                "the import reads more than \(Self.visitLimit) nodes; a loop that has to be unrolled may have too many "
+                    + "iterations")
         }
     }
 
