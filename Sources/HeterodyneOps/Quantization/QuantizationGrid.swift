@@ -61,8 +61,9 @@ public struct QuantizationGrid: CompositeSettings {
         try OperandRules.shape(scale, [x.shape[axis]], "the scale of \(x) along axis \(axis)")
     }
 
-    /// A scale or zero point repeated over the tensor's shape.
-    func spread(_ parameter: Term, over shape: Shape) throws(GraphError) -> Term {
+    /// A scale or zero point repeated over the tensor's shape. Throws `shapeMismatch` where it does not lie over it so.
+    public func spread(_ parameter: Term, over shape: Shape) throws(GraphError) -> Term {
+        try checkShape(parameter.type, over: TensorType(parameter.scalarType, shape))
         if blockSize > 0 {
             let axis = try OperandRules.axis(axis, rank: shape.rank)
             // A block longer than the axis covers it once.
