@@ -7,7 +7,8 @@ import Musl
 import Glibc
 #endif
 
-/// How output positions map to input coordinates. With `s` the scale, `n` the input and `m` the output extent:
+/// How output positions map to input coordinates. With `s` the scale, `n` the input extent, `m` the output extent, and
+/// `l` the length before rounding, which is `s n`, or `m` where no scales are given:
 public enum CoordinateTransform: String, Sendable, Hashable, CaseIterable {
     /// `(x + 0.5) / s - 0.5`.
     case halfPixel
@@ -15,7 +16,9 @@ public enum CoordinateTransform: String, Sendable, Hashable, CaseIterable {
     case halfPixelSymmetric
     /// As `halfPixel`, but 0 where `m` is 1.
     case pytorchHalfPixel
-    /// `x (n - 1) / (m - 1)`; 0 where `m` is 1.
+    /// `(x + 0.5) / s` (ONNX `tf_half_pixel_for_nn`).
+    case shiftedHalfPixel
+    /// `x (n - 1) / (l - 1)`; 0 where `l` is 1.
     case alignCorners
     /// `x / s`.
     case asymmetric
@@ -60,17 +63,19 @@ extension Resize {
     /// The coordinate in the input of output position `x`.
     func coordinate(_ x: Int, input: Int, output: Int, scale: Double, roi: (Double, Double)) -> Double {
         let (x, n, m) = (Double(x), Double(input), Double(output))
+        let length = scales.isEmpty ? m : scale * n
         switch transform {
         case .halfPixel: return (x + 0.5) / scale - 0.5
         case .halfPixelSymmetric:
             let exact = scale * n
             return n / 2 * (1 - m / exact) + (x + 0.5) / scale - 0.5
         case .pytorchHalfPixel: return output > 1 ? (x + 0.5) / scale - 0.5 : 0
-        case .alignCorners: return output > 1 ? x * (n - 1) / (m - 1) : 0
+        case .shiftedHalfPixel: return (x + 0.5) / scale
+        case .alignCorners: return length != 1 ? x * (n - 1) / (length - 1) : 0
         case .asymmetric: return x / scale
         case .cropAndResize:
-            return output > 1
-                ? roi.0 * (n - 1) + x * (roi.1 - roi.0) * (n - 1) / (m - 1) : 0.5 * (roi.0 + roi.1) * (n - 1)
+            return length != 1
+                ? roi.0 * (n - 1) + x * (roi.1 - roi.0) * (n - 1) / (length - 1) : 0.5 * (roi.0 + roi.1) * (n - 1)
         }
     }
 
