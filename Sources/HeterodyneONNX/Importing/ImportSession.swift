@@ -18,9 +18,13 @@ final class ImportSession {
     private var answers: ArraySlice<Literal>
     /// What the node at hand was told so far, in order of its questions.
     private var told: [Literal] = []
+    /// For every answer told, the terms that were to be kept when it was asked for.
+    private var kept: [[Term]] = []
     private var questionCount = 0
     /// The question that could not be answered.
     private var pending: Term?
+    /// Terms to be kept with the question at hand.
+    private var pendingKept: [Term] = []
     private var callDepth = 0
 
     /// Bytes that a sparse tensor may take when its zeros are written out.
@@ -65,6 +69,7 @@ final class ImportSession {
                 try importNode(node, index: index, in: current)
             } catch {
                 guard let question = pending else { throw error }
+                kept.append(pendingKept)
                 guard let answer = answers.popFirst() else {
                     try ask(question, isLast: true, before: index, lastUses, current)
                     return plan
@@ -74,6 +79,7 @@ final class ImportSession {
                 continue
             }
             told.removeAll(keepingCapacity: true)
+            kept.removeAll(keepingCapacity: true)
             for name in lastUses.dying[index] { current.forget(name) }
             index += 1
         }
@@ -254,7 +260,15 @@ final class ImportSession {
 
     /// The elements of `term`. Where they depend on inputs they are an answer, or the import ends here for now.
     func value(of term: Term, in scope: ImportScope) throws(GraphError) -> Literal {
-        if let literal = try scope.facts.literal(term) { return literal }
+        try value(of: term, in: scope, keeping: []).literal
+    }
+
+    /// The elements of `term`, and the terms `keeping` as they are called after the cut that the question may be:
+    /// so that what was computed for the question is not computed again.
+    func value(
+        of term: Term, in scope: ImportScope, keeping terms: [Term]
+    ) throws(GraphError) -> (literal: Literal, kept: [Term]) {
+        if let literal = try scope.facts.literal(term) { return (literal, terms) }
         guard !scope.isRegion, term.builder === facts.builder else {
             throw GraphError(
                 .unsupported,
@@ -270,9 +284,10 @@ final class ImportSession {
             guard answer.type == term.type else {
                 throw GraphError(.malformedGraph, "the answer \(answer.type) was given where \(term.type) is needed")
             }
-            return answer
+            return (answer, kept[questionCount])
         }
         pending = term
+        pendingKept = terms
         throw GraphError(.unsupported, "needs the value of a tensor that is computed at run time")
     }
 
@@ -303,6 +318,9 @@ final class ImportSession {
             for term in value.terms where !facts.isConstant(term) && inputSlots[term.value] == nil {
                 if seen.insert(term.value).inserted { live.append(term.value) }
             }
+        }
+        for term in kept.joined() where !facts.isConstant(term) && inputSlots[term.value] == nil {
+            if seen.insert(term.value).inserted { live.append(term.value) }
         }
         var outputs: [(String, Value)] = []
         var slots: [ImportPlan.Slot] = []
@@ -379,6 +397,12 @@ final class ImportSession {
                     for value in copied { mapped[term.value] = value }
                     return Term(builder, mapped[term.value] ?? term.value)
                 })
+        }
+        for question in kept.indices {
+            for index in kept[question].indices {
+                let copied = try old.copy([kept[question][index].value], into: builder, inputs: mapped)
+                for value in copied { kept[question][index] = Term(builder, value) }
+            }
         }
         facts = fresh
         inputSlots = slots

@@ -99,6 +99,16 @@ struct OperatorContext {
     /// The elements of a term: of a constant, or of what inputs decide at run time (the model is cut there).
     func literal(_ term: Term) throws(GraphError) -> Literal { try scope.session.value(of: term, in: scope) }
 
+    /// The only element of an integer term, and the terms `keeping`, which it was computed from, as they are called
+    /// from here on: with them a rule goes on after its question without computing them again.
+    func integer(of term: Term, keeping terms: [Term]) throws(GraphError) -> (number: Int, kept: [Term]) {
+        let (literal, kept) = try scope.session.value(of: term, in: scope, keeping: terms)
+        guard term.scalarType == .int64, let bits = literal.splatBits else {
+            throw GraphError(.shapeMismatch, "needs one integer and was given \(term.type)")
+        }
+        return (Int(Int64(bitPattern: bits)), kept)
+    }
+
     /// The elements of a term where they depend on no input, else nil.
     func constantLiteral(_ term: Term) throws(GraphError) -> Literal? {
         guard term.type.shape.fixedExtents != nil else { return nil }

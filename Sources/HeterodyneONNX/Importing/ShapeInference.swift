@@ -31,7 +31,8 @@ struct ShapeInference {
     mutating func elements(of value: Value) throws(GraphError) -> [ShapeElement?] {
         for node in ancestors(of: value) {
             let result = Value(node: node)
-            known[result] = try evaluate(node)
+            let elements = try evaluate(node)
+            known[result] = elements.count == count(result) ? elements : unknown(result)
         }
         return known[value] ?? unknown(value)
     }
@@ -194,7 +195,7 @@ struct ShapeInference {
         var stride = 1
         for extent in from.reversed() {
             strides.append((extent, stride))
-            stride *= max(extent, 1)
+            stride &*= max(extent, 1)
         }
         strides.reverse()
         return (0..<count).map { index in
