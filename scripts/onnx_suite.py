@@ -3,8 +3,9 @@
 #
 # usage: onnx_suite.py FOLDER
 # Run by scripts/onnx_suite in its own environment. FOLDER must not exist yet; it has afterwards:
-#   index.tsv                  first line "# heterodyne-onnx-suite 1 VERSION CASES", then one case a line, sorted, in
-#                              columns: group, case, rtol, atol, kinds of the inputs, kinds of the outputs, SHA-256
+#   index.tsv                  first line "# heterodyne-onnx-suite 2 VERSION CASES", then one case a line, sorted, in
+#                              columns: group, case, rtol, atol, kinds of the inputs, kinds of the outputs, "classic" or
+#                              "-", operators, SHA-256
 #   SHA256SUMS                 the checksum of index.tsv, which has those of the cases
 #   GROUP/CASE/model.onnx      the model
 #   GROUP/CASE/input_I.pb      its inputs, in the order of the graph's inputs that have no initializer
@@ -14,6 +15,9 @@
 #
 # The groups are node, simple, pytorch-converted, pytorch-operator and light, which together are what the package's own
 # runner runs, and simple-code: the models of the simple kind that the package's code has but its runner never sees.
+#
+# Classic are the node cases that every engine has met: only ai.onnx operators, operator set 26 or older, tensors of
+# bool, 8 to 64-bit integers, float16, float32 and float64 alone, and no random numbers, images or text behind numbers.
 import hashlib
 import json
 import os
@@ -29,6 +33,35 @@ from onnx import numpy_helper
 DATA = pathlib.Path(onnx.__file__).parent / "backend" / "test" / "data"
 # The package's defaults, for its stored cases that have no data.json.
 RTOL, ATOL = 1e-3, 1e-7
+
+
+CLASSIC_TYPES = {
+    onnx.TensorProto.DataType.Value(name)
+    for name in "BOOL UINT8 INT8 UINT16 INT16 UINT32 INT32 UINT64 INT64 FLOAT16 FLOAT DOUBLE".split()}
+NOT_CLASSIC = {"Bernoulli", "RandomUniformLike", "ImageDecoder", "TfIdfVectorizer"}
+
+
+def operators(nodes):
+    """The operators of nodes and of the graphs within them, in the order in which they occur."""
+    result = {}
+    for node in nodes:
+        prefix = f"{node.domain}::" if node.domain not in ("", "ai.onnx") else ""
+        result[prefix + node.op_type] = None
+        for attribute in node.attribute:
+            for graph in [attribute.g, *attribute.graphs]:
+                result |= dict.fromkeys(operators(graph.node))
+    return list(result)
+
+
+def is_classic(model):
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    names = operators(model.graph.node)
+    values = [*model.graph.input, *model.graph.output]
+    return (
+        len(versions) == 1 and versions[0] <= 26
+        and not any("::" in name or name in NOT_CLASSIC for name in names)
+        and all(value.type.WhichOneof("value") == "tensor_type" for value in values)
+        and all(value.type.tensor_type.elem_type in CLASSIC_TYPES for value in values))
 
 
 def kind_of(value_type):
@@ -126,8 +159,9 @@ class Suite:
         for name in sorted(files):
             (place / name).write_bytes(files[name])
             digest.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
-        self.rows.append((group, case, repr(rtol), repr(atol), ",".join(kinds[0]), ",".join(kinds[1]),
-                          digest.hexdigest()))
+        subset = "classic" if group == "node" and is_classic(model) else "-"
+        self.rows.append((group, case, repr(rtol), repr(atol), ",".join(kinds[0]), ",".join(kinds[1]), subset,
+                          ",".join(operators(model.graph.node)), digest.hexdigest()))
         progress(len(self.rows), f"{group}/{case}")
 
     def add_built(self, group, case):
@@ -178,7 +212,7 @@ class Suite:
 
     def finish(self):
         self.rows.sort()
-        lines = [f"# heterodyne-onnx-suite 1 {onnx.__version__} {len(self.rows)}"]
+        lines = [f"# heterodyne-onnx-suite 2 {onnx.__version__} {len(self.rows)}"]
         lines += ["\t".join(row) for row in self.rows]
         text = ("\n".join(lines) + "\n").encode()
         (self.folder / "index.tsv").write_bytes(text)

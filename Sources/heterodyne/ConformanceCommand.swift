@@ -34,7 +34,11 @@ struct ConformanceCommand: ParsableCommand {
             A case's identifier reproduces it:
               heterodyne conformance --full --device openblas --filter dot/float32/plain/normal/7x5-5x3
 
-            Exit status: 0 when no case failed and at least one passed on each device, 1 otherwise, 64 for wrong usage.
+            With --onnx, the ONNX backend test suite runs too, whose cases are models with inputs and expected outputs:
+              heterodyne conformance --only-onnx --device openblas --filter node/test_conv*
+
+            Exit status: 0 when no case failed and at least one passed on each device, 1 otherwise, 64 for wrong usage. \
+            With --baseline, ONNX cases fail the command only when they are not in that list.
             """)
 
     @Option(name: .shortAndLong, help: "The device to measure, or 'all'.")
@@ -62,14 +66,19 @@ struct ConformanceCommand: ParsableCommand {
             valueName: "file"), completion: .file())
     var expectedFailures: String?
 
+    @OptionGroup(title: "ONNX suite") var onnx: ONNXSuiteOptions
+
     func run() throws {
         var suite = extent == .full ? ConformanceSuite.standard : ConformanceSuite.standard.quick
         if let filter { suite = suite.filtered(filter) }
-        guard !suite.cases.isEmpty else {
+        if onnx.isOnly { suite.cases = [] }
+        let models = try onnx.suite(filter: filter)
+        guard !suite.cases.isEmpty || models?.cases.isEmpty == false else {
             throw ValidationError("no case matches '\(filter ?? "")'\(extent == .quick ? "; try --full" : "")")
         }
         if list {
             for test in suite.cases { print(test.id) }
+            for test in models?.cases ?? [] { print(test.id) }
             return
         }
         let devices = device == "all" ? Device.all : [try heterodyne_cli.device(device)]
@@ -77,7 +86,7 @@ struct ConformanceCommand: ParsableCommand {
         guard let oracle = Runtime.shared.evaluator else { throw ValidationError("there is no reference evaluator") }
         let expected = try expectedFailures.map { try Self.expectations(read($0), path: $0) } ?? []
         var reports: [DeviceReport] = []
-        for device in devices {
+        for device in devices where !suite.cases.isEmpty {
             let progress = Progress(total: suite.cases.count, device: device.id)
             let report = try suite.run(on: device, oracle: oracle, expectedFailures: expected, progress: progress.show)
             progress.finish()
@@ -85,10 +94,12 @@ struct ConformanceCommand: ParsableCommand {
             if json { printError(report.summary) }
             reports.append(report)
         }
+        let onnxReports = models.map { onnx.run($0, on: devices, evaluator: oracle) }
         if let markdown {
-            try write("# Conformance\n\n" + reports.map(\.markdown).joined(separator: "\n"), to: markdown)
+            let board = onnxReports.map { ["## ONNX suite\n\n" + ONNXReport.markdown($0)] } ?? []
+            try write("# Conformance\n\n" + (reports.map(\.markdown) + board).joined(separator: "\n"), to: markdown)
         }
-        if json { print(DeviceReport.json(reports), terminator: "") }
+        if json { print(DeviceReport.json(reports, onnx: onnxReports), terminator: "") }
         if !json {
             for report in reports {
                 for result in report.results where result.status == .failed {
@@ -97,7 +108,8 @@ struct ConformanceCommand: ParsableCommand {
                 print(report.summary)
             }
         }
-        if !reports.allSatisfy(\.isConformant) { throw ExitCode.failure }
+        let isAsExpected = try onnxReports.map { try onnx.conclude($0, json: json) } ?? true
+        if !isAsExpected || !reports.allSatisfy(\.isConformant) { throw ExitCode.failure }
     }
 
     /// Known failures, one a line: device, pattern, reason; `#` starts a comment.

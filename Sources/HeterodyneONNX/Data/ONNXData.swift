@@ -78,9 +78,11 @@ extension ONNXElementType {
 }
 
 extension ONNXTensor {
-    /// The elements as a value of a model. Throws `unsupportedType` for complex numbers, and `invalidTensor`.
+    /// The elements as a value of a model. Throws `unsupportedType` for complex numbers, and
+    /// what `literal()` and `text()` throw.
     public func data() throws(ONNXError) -> ONNXData {
         if elementType.scalarType != nil { return .tensor(elementType, try literal()) }
+        if elementType == .string { return .text(try text()) }
         guard let carrier = elementType.carrier else {
             throw ONNXError(
                 .unsupportedType, "has elements of type \(elementType), which cannot be computed with", at: [label])

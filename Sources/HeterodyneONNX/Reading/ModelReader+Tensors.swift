@@ -138,7 +138,7 @@ extension ModelReader {
                     .invalidTensor,
                     "has \(found) numbers, and its dimensions and type ask for another amount; export it again")
             }
-            return type == .string ? .strings : .numbers(file, range, field: field)
+            return type == .string ? .strings(file, range) : .numbers(file, range, field: field)
         }
         guard let raw = data.raw else {
             guard count == 0 else {

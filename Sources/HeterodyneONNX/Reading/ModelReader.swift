@@ -14,7 +14,7 @@ final class ModelReader {
     private var retained = 0
     private let memoryLimit: Int
 
-    private init(_ file: DataFile, _ folder: ExternalFolder?, _ limits: ONNXLimits) {
+    init(_ file: DataFile, _ folder: ExternalFolder?, _ limits: ONNXLimits) {
         self.file = file
         self.folder = folder
         self.limits = limits
@@ -48,6 +48,17 @@ final class ModelReader {
             throw ONNXError(.malformed, "a name or text of a \(kind) is not valid UTF-8; the file is damaged")
         } catch {
             throw ONNXError(.malformed, "a \(kind) at byte \(range.lowerBound) cannot be decoded; the file is damaged")
+        }
+    }
+
+    /// Takes account of `count` bytes that the result takes.
+    func charge(_ count: Int) throws(ONNXError) {
+        retained += count
+        guard retained <= memoryLimit else {
+            throw ONNXError(
+                .limitExceeded,
+                "reading needs more than \(memoryLimit) bytes of memory for so small a file; raise ONNXLimits.extraBytes "
+                    + "if the file is to be trusted")
         }
     }
 

@@ -77,6 +77,26 @@ struct NumberFields {
         return LiteralStorage(bytes: UnsafeRawBufferPointer(destination), owner: Allocation(memory))
     }
 
+    /// The elements of text, which take at most `byteLimit` bytes.
+    func texts(byteLimit: Int) throws(ONNXError) -> [String] {
+        var result: [String] = []
+        var cost = 0
+        try forEachField { (value) throws(ONNXError) in
+            guard case .bytes(let range) = value else { throw Self.malformed }
+            // Text of up to 15 bytes lies within its string; lists grow by doubling.
+            cost += 32 + (range.count > 15 ? range.count + 32 : 0)
+            guard cost <= byteLimit else {
+                throw ONNXError(.limitExceeded, "has text of more than \(byteLimit) bytes; see byteLimit")
+            }
+            guard let text = String(validating: file.bytes[range], as: UTF8.self) else {
+                throw ONNXError(
+                    .malformed, "element \(result.count) of its text is not valid UTF-8; the file is damaged")
+            }
+            result.append(text)
+        }
+        return result
+    }
+
     private func fill(_ destination: UnsafeMutableRawBufferPointer, _ type: ONNXElementType) throws(ONNXError) {
         var offset = 0
         var index = 0

@@ -14,8 +14,8 @@ public struct ONNXTensor: Sendable {
         case packed(DataFile, Range<Int>)
         /// A field of numbers of the encoded tensor at this range of the file.
         case numbers(DataFile, Range<Int>, field: Int)
-        /// Text.
-        case strings
+        /// Text: a field of the encoded tensor at this range of the file.
+        case strings(DataFile, Range<Int>)
     }
 
     /// The name; empty for tensors in attributes.
@@ -61,6 +61,24 @@ public struct ONNXTensor: Sendable {
     /// complex numbers with the real part first.
     public func packed() throws(ONNXError) -> LiteralStorage {
         try within(label) { () throws(ONNXError) in try elements() }
+    }
+
+    /// The elements of text, in row-major order. A few bytes can stand for many elements, so `byteLimit` bounds the memory
+    /// of the result; beyond it `limitExceeded` is thrown. Throws `unsupportedType` where the elements are numbers, and
+    /// `malformed` where an element is not UTF-8.
+    public func text(byteLimit: Int = 256 << 20) throws(ONNXError) -> ONNXText {
+        guard elementType == .string else {
+            throw ONNXError(.unsupportedType, "has elements of type \(elementType), which are not text", at: [label])
+        }
+        guard case .strings(let file, let range) = source else {
+            return ONNXText(dimensions: dimensions, elements: [])
+        }
+        return try within(label) { () throws(ONNXError) in
+            ONNXText(
+                dimensions: dimensions,
+                elements: try NumberFields(file: file, message: range, field: NumberFields.string)
+                    .texts(byteLimit: byteLimit))
+        }
     }
 
     private func elements() throws(ONNXError) -> LiteralStorage {
