@@ -17,6 +17,14 @@ public struct ONNXBaseline: Sendable, Hashable {
         public var outcome: ONNXCaseResult.Outcome
         /// Why.
         public var reason: String
+
+        /// A case that is known not to pass.
+        public init(device: String, id: String, outcome: ONNXCaseResult.Outcome, reason: String) {
+            self.device = device
+            self.id = id
+            self.outcome = outcome
+            self.reason = reason
+        }
     }
 
     /// The cases.
