@@ -49,7 +49,8 @@ public final class ModelRunner: Sendable {
     ) throws(GraphError) -> [Literal] {
         do throws(BackendError) { return try evaluator.evaluate(graph, inputs) } catch {
             throw GraphError(
-                .unsupported, "cannot be computed while the model is compiled: \(error.message)")
+                .unsupported,
+                "needs a value that cannot be computed while the model is compiled: \(error.message)")
         }
     }
 
@@ -105,6 +106,12 @@ public final class ModelRunner: Sendable {
 
     /// The outputs of the model by name, in its order.
     public func run(_ inputs: [String: ONNXData]) throws(ModelError) -> [(name: String, data: ONNXData)] {
+        let traced = try trace(inputs)
+        return try results(of: traced.compiled.plan, traced.slots)
+    }
+
+    /// Runs the model and returns the plan with all slots.
+    func trace(_ inputs: [String: ONNXData]) throws(ModelError) -> (compiled: CompiledPlan, slots: [SlotValue?]) {
         try checkNames(inputs.keys)
         var slots: [SlotValue] = []
         var signatures: [ONNXSignature?] = []
@@ -113,16 +120,44 @@ public final class ModelRunner: Sendable {
             signatures.append(data?.signature)
             if let data { Self.flatten(data, into: &slots) }
         }
-        let (plan, values) = try run(signatures, slots)
+        return try run(signatures, slots)
+    }
+
+    /// The outputs of the model by name, read from the slots.
+    func results(
+        of plan: ImportPlan, _ slots: [SlotValue?]
+    ) throws(ModelError) -> [(name: String, data: ONNXData)] {
         var results: [(name: String, data: ONNXData)] = []
-        for (name, result) in plan.results ?? [] { results.append((name, try data(result, values))) }
+        for (name, result) in plan.results ?? [] { results.append((name, try data(result, slots))) }
         return results
     }
 
-    /// Runs on tensors that are on the device already, by slot of the inputs, and returns the plan and all slots.
+    /// The outputs of the model by name, in its order, from tensors that may be on the device already: one for each
+    /// tensor of the inputs in the model's order. Tensors among the outputs stay where they are.
     public func run(
+        _ signatures: [String: ONNXSignature], _ inputs: [SlotValue]
+    ) throws(ModelError) -> [(name: String, result: ModelResult)] {
+        try checkNames(signatures.keys)
+        let traced = try run(model.graph.inputs.map { signatures[$0.name] }, inputs)
+        var results: [(name: String, result: ModelResult)] = []
+        for (name, result) in traced.compiled.plan.results ?? [] {
+            switch result {
+            case .slot(let element, let slot):
+                results.append((name, .tensor(element, try value(of: slot, traced.slots))))
+            case .constant(let element, let literal): results.append((name, .tensor(element, .literal(literal))))
+            case .text, .sequence, .optional: results.append((name, .other(try data(result, traced.slots))))
+            }
+        }
+        return results
+    }
+
+    /// The inputs that must be given: those without an initializer.
+    public var requiredInputs: [ONNXValue] { importer.requiredInputs }
+
+    /// Runs on tensors that are on the device already, by slot of the inputs, and returns the plan and all slots.
+    private func run(
         _ signatures: [ONNXSignature?], _ inputs: [SlotValue]
-    ) throws(ModelError) -> (plan: ImportPlan, slots: [SlotValue?]) {
+    ) throws(ModelError) -> (compiled: CompiledPlan, slots: [SlotValue?]) {
         var answers: [Literal] = []
         var slots: [SlotValue?] = inputs
         var done = 0
@@ -134,7 +169,7 @@ public final class ModelRunner: Sendable {
                 answer = try run(compiled.plan.steps[index], compiled.programs[index], &slots)
             }
             done = compiled.plan.steps.count
-            if compiled.plan.results != nil { return (compiled.plan, slots) }
+            if compiled.plan.results != nil { return (compiled, slots) }
             guard let answer, answers.count < options.answerLimit else {
                 throw .execution(
                     .graph(
@@ -153,14 +188,9 @@ public final class ModelRunner: Sendable {
         _ step: ImportPlan.Step, _ program: Program?, _ slots: inout [SlotValue?]
     ) throws(ModelError) -> Literal? {
         guard let program else {
-            var literals: [Literal] = []
-            for slot in step.inputs { literals.append(try value(of: slot, slots).literal()) }
-            let evaluator = evaluator
-            return try liftingExecution { () throws(HeterodyneError) in
-                do throws(BackendError) { return try evaluator.evaluate(step.graph, literals).last } catch {
-                    throw .backend(error)
-                }
-            }
+            var values: [SlotValue] = []
+            for slot in step.inputs { values.append(try value(of: slot, slots)) }
+            return try answer(step.graph, values)
         }
         var buffers: [any Buffer] = []
         for slot in step.inputs {
@@ -178,7 +208,17 @@ public final class ModelRunner: Sendable {
         return try SlotValue.buffer(buffer, port.type).literal()
     }
 
-    private func value(of slot: ImportPlan.Slot, _ slots: [SlotValue?]) throws(ModelError) -> SlotValue {
+    /// The only output of a small graph, computed on the host.
+    @discardableResult
+    func answer(_ graph: Graph, _ inputs: [SlotValue]) throws(ModelError) -> Literal? {
+        var literals: [Literal] = []
+        for input in inputs { literals.append(try input.literal()) }
+        do throws(BackendError) { return try evaluator.evaluate(graph, literals).last } catch {
+            throw .execution(.backend(error))
+        }
+    }
+
+    func value(of slot: ImportPlan.Slot, _ slots: [SlotValue?]) throws(ModelError) -> SlotValue {
         guard slots.indices.contains(slot), let value = slots[slot] else {
             throw .execution(.graph(GraphError(.malformedGraph, "the plan reads slot \(slot) before it is written")))
         }

@@ -3,8 +3,16 @@
 
 public import HeterodyneBackend
 public import HeterodyneGraph
-import HeterodyneONNX
+public import HeterodyneONNX
 import HeterodyneRuntime
+
+/// An output of a model that was run on tensors of the device.
+public enum ModelResult: Sendable {
+    /// A tensor of an element type, where it is.
+    case tensor(ONNXElementType, SlotValue)
+    /// Something else, on the host.
+    case other(ONNXData)
+}
 
 /// A tensor between the steps of a model: on the host or on the device.
 public enum SlotValue: Sendable {

@@ -10,9 +10,11 @@ import Heterodyne
 struct HeterodyneCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "heterodyne",
-        abstract: "Measures devices against the definition of every operation, and shows what graphs compile to.",
+        abstract: "Runs and inspects models, measures devices, and shows what graphs compile to.",
         discussion: "Devices are listed by `devquery`.", version: "0.1.0",
-        subcommands: [ConformanceCommand.self, CompileCommand.self])
+        subcommands: [
+            RunCommand.self, InspectCommand.self, BenchCommand.self, ConformanceCommand.self, CompileCommand.self,
+        ])
 }
 
 /// Text to the standard error stream.

@@ -30,7 +30,7 @@ final class ImportSession {
     /// Bytes that a sparse tensor may take when its zeros are written out.
     let sparseByteLimit = 1 << 30
     /// Nodes that one import may add, loops that are unrolled and functions included.
-    static let nodeLimit = 4_000_000
+    let nodeLimit: Int
     /// Nodes of the model that one import may read, those of loops that are unrolled once for every iteration.
     static let visitLimit = 1_000_000
     private var visitCount = 0
@@ -42,6 +42,8 @@ final class ImportSession {
         self.evaluate = evaluate
         self.answers = answers[...]
         facts = BuilderFacts(GraphBuilder(), evaluate)
+        let own = model.functions.reduce(model.graph.nodes.count) { $0 + $1.nodes.count }
+        nodeLimit = 100_000 + 64 * min(own, 1 << 24)
         functions = Dictionary(model.functions.map { ($0.identifier, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -150,9 +152,9 @@ final class ImportSession {
     func importNode(_ node: ONNXNode, index: Int, in scope: ImportScope) throws(GraphError) {
         let builder = scope.facts.builder
         do throws(GraphError) { try visit() } catch { throw error.at(operation: node.label, location: nil) }
-        guard builder.nodes.count < Self.nodeLimit else {
+        guard builder.nodes.count < nodeLimit else {
             throw GraphError(
-                .overflow, "the import has more than \(Self.nodeLimit) nodes; a loop may have too many iterations",
+                .overflow, "the import has more than \(nodeLimit) nodes; a loop may have too many iterations",
                 operation: node.label)
         }
         var inputs: [ImportedValue?] = []

@@ -1,0 +1,114 @@
+// Heterodyne: what the commands around ONNX models have in common.
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Heterodyne
+import HeterodyneModels
+import HeterodyneONNX
+
+/// What happens to what a device cannot do.
+enum Policy: String, ExpressibleByArgument, CaseIterable {
+    /// Other devices compute it, and a line says so.
+    case fallback
+    /// It is an error.
+    case native
+
+    static var allValueStrings: [String] { allCases.map(\.rawValue) }
+}
+
+/// A model, its inputs, and where it runs.
+struct ModelArguments: ParsableArguments {
+    @Argument(help: "An ONNX model.", completion: .file(extensions: ["onnx"]))
+    var model: String
+
+    @Option(name: .shortAndLong, help: "The device to run on; without it, the default device. See devquery.")
+    var device: String?
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            """
+            An input: NAME=FILE.npy, NAME=FILE.pb (an ONNX tensor), NAME=random or NAME=random:SEED. Without a name, \
+            'random' or 'random:SEED' stands for every input that is not given. Random floats are normal with mean 0 \
+            and deviation 1, integers are 0 to 9, truth values either.
+            """, valueName: "input"))
+    var input: [String] = []
+
+    @Option(
+        name: .customLong("dim"),
+        help: ArgumentHelp(
+            "The extent of a free dimension of random inputs, by its name in the model (see inspect); 1 without it.",
+            valueName: "name=number"))
+    var dimensions: [String] = []
+
+    @Option(
+        help: """
+            What happens to what the device cannot do: 'fallback' lets other devices do it and says so, 'native' makes \
+            it an error.
+            """)
+    var policy = Policy.fallback
+
+    @Flag(help: "Treat every decision of the compiler that is not free as an error, before anything runs.")
+    var strict = false
+
+    @Option(help: "Threads of devices that compute on the host; by default one for each core.")
+    var threads: Int?
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads \(threads): at least 1 is needed") }
+        _ = try extents()
+    }
+
+    /// The free dimensions that were given.
+    func extents() throws -> [String: Int] {
+        var result: [String: Int] = [:]
+        for text in dimensions {
+            let parts = text.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2, let number = Int(parts[1]), number >= 0 else {
+                throw ValidationError("'--dim \(text)' is not NAME=NUMBER, such as batch=4")
+            }
+            result[String(parts[0])] = number
+        }
+        return result
+    }
+
+    /// The model, read and checked.
+    func load() throws -> ONNXModel {
+        do { return try ONNXModel.load(model) } catch {
+            printError("error: \(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    /// The device asked for.
+    func target() throws -> Device { try device.map { try heterodyne_cli.device($0) } ?? Device.current }
+
+    /// A runner of the model on `device`, as the options wish.
+    func runner(_ model: ONNXModel, on device: Device) throws -> ModelRunner {
+        var options = ModelOptions()
+        options.program.label = self.model
+        options.program.compiler.isStrict = strict
+        options.program.compiler.threads = threads
+        if policy == .fallback { options.program.fallbacks = Device.all.map(\.id).filter { $0 != device.id } }
+        return try ModelRunner(model, on: device, runtime: .shared, options: options)
+    }
+
+    /// The values of all inputs, read or made; notes go to standard error.
+    func inputs(of model: ONNXModel) throws -> [String: ONNXData] {
+        try ModelInputs(model: model, extents: try extents(), texts: input, path: self.model).resolve()
+    }
+}
+
+/// Runs `body`; what it throws of the model or of devices becomes one line and exit status 1.
+func reporting<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as ModelError {
+        printError("error: \(path): \(error)")
+        throw ExitCode.failure
+    } catch let error as ONNXError {
+        printError("error: \(error.path.isEmpty ? "\(path): " : "")\(error)")
+        throw ExitCode.failure
+    } catch let error as HeterodyneError {
+        printError("error: \(path): \(error)")
+        throw ExitCode.failure
+    }
+}
