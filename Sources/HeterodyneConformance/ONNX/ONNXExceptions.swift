@@ -7,8 +7,6 @@ public enum ONNXExceptions {
     /// has one and is refused for that is declined.
     public static let declinedOperators: [String: String] = [
         "ImageDecoder": "decodes JPEG, PNG, BMP, TIFF, WebP, JPEG 2000 and PNM files; decode images before the model",
-        "RegexFullMatch": "matches text with regular expressions of the RE2 dialect; match text before the model",
-        "StringNormalizer": "changes case by the rules of a locale and removes words; normalize text before the model",
     ]
 
     /// Cases whose expected outputs are not what a right implementation gives, with the reason.

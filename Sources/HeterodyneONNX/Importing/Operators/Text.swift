@@ -11,9 +11,7 @@ extension OperatorTable {
         .values("StringNormalizer", since: 10) { (context) throws(GraphError) in
             [.text(try context.normalizedText())]
         },
-        .declined(
-            "RegexFullMatch", since: 20,
-            because: "regular expressions have no meaning for tensors; match the text before it is given to the model"),
+        .term("RegexFullMatch", since: 20) { (context) throws(GraphError) in try context.matchedText() },
         .declined(
             "ImageDecoder", since: 20,
             because: "decoding image files has no meaning for tensors; give the model the decoded pixels"),
@@ -110,6 +108,20 @@ extension OperatorContext {
         }
         if kept.isEmpty { kept = [""] }
         return ONNXText(dimensions: isVector ? [kept.count] : [1, kept.count], elements: kept)
+    }
+
+    /// `RegexFullMatch`: whether a pattern matches all of each element.
+    fileprivate func matchedText() throws(GraphError) -> Term {
+        let text = try text(0)
+        guard let pattern = try optionalString("pattern") else {
+            throw GraphError(.invalidAttribute, "attribute 'pattern' is missing")
+        }
+        let expression: RegularExpression
+        do throws(RegularExpression.PatternError) { expression = try RegularExpression(pattern) } catch {
+            throw GraphError(.invalidAttribute, "attribute 'pattern' is \(quoted(pattern)): \(error.message)")
+        }
+        return try builder.constant(
+            Literal(text.elements.map { expression.matchesAll(of: $0) }, shape: Shape(text.dimensions)))
     }
 
     private enum CaseChange { case none, lower, upper }
