@@ -98,6 +98,7 @@ final class ImportSession {
             for attribute in node.attributes.values {
                 for subgraph in attribute.subgraphs { for name in subgraph.captures { last[name] = index } }
             }
+            for name in node.valuesNamedByAttributes { last[name] = index }
         }
         for output in graph.outputs { last[output.name] = graph.nodes.count }
         var dying = [[String]](repeating: [], count: graph.nodes.count)

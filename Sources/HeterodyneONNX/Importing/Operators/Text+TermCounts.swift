@@ -39,9 +39,9 @@ struct TermCounts {
             throw GraphError(.invalidAttribute, "attribute 'ngram_indexes' is empty or holds positions out of range")
         }
         width = last + 1
-        guard weights.isEmpty || weights.count == width else {
+        guard weights.isEmpty || weights.count == columns.count else {
             throw GraphError(
-                .invalidAttribute, "attribute 'weights' has \(weights.count) entries for \(width) outputs")
+                .invalidAttribute, "attribute 'weights' has \(weights.count) entries for \(columns.count) n-grams")
         }
         let strings = try context.optionalStrings("pool_strings")
         let numbers = try context.optionalInts("pool_int64s")
@@ -85,7 +85,10 @@ struct TermCounts {
     }
 
     private func weightRow(_ shape: Shape) throws(GraphError) -> Term {
-        try context.builder.constant(Literal(weights.map { Float($0) })).broadcast(to: shape)
+        // Weights are those of the n-grams in order of the pool.
+        var row = [Float](repeating: 0, count: width)
+        for (column, weight) in zip(columns, weights) { row[column] = Float(weight) }
+        return try context.builder.constant(Literal(row)).broadcast(to: shape)
     }
 
     /// Distances between the terms of runs of a length; the only term of a run has none.

@@ -12,9 +12,7 @@ extension OperatorTable {
         .terms("Adagrad", domain: trainingDomain) { (context) throws(GraphError) in try context.adagrad() },
         .terms("Adam", domain: trainingDomain) { (context) throws(GraphError) in try context.adam() },
         .terms("Momentum", domain: trainingDomain) { (context) throws(GraphError) in try context.momentum() },
-        .declined(
-            "Gradient", domain: trainingDomain,
-            because: "graphs are not differentiated; export the model with its gradients as operators"),
+        .terms("Gradient", domain: trainingDomain) { (context) throws(GraphError) in try context.gradient() },
     ]
 }
 
@@ -66,6 +64,39 @@ extension OperatorContext {
         }
     }
 
+    /// `Gradient`: the derivatives of the value that `y` names with respect to those that `xs` names, where these and
+    /// those of `zs` have the values of the inputs.
+    fileprivate func gradient() throws(GraphError) -> [Term] {
+        guard let xs = try optionalStrings("xs"), let y = try optionalString("y") else {
+            throw GraphError(.invalidAttribute, "attributes 'xs' and 'y' are needed")
+        }
+        let names = try xs + (optionalStrings("zs") ?? [])
+        guard names.count == inputs.count, !xs.isEmpty else {
+            throw GraphError(.operandCount, "has \(inputs.count) inputs for the \(names.count) names of 'xs' and 'zs'")
+        }
+        func named(_ name: String) throws(GraphError) -> Term {
+            guard case .tensor(let tensor)? = scope.find(name), tensor.term.scalarType.isFloatingPoint else {
+                throw GraphError(.malformedGraph, "\(quoted(name)) is no tensor of floats that is known here")
+            }
+            return tensor.term
+        }
+        var (places, points): ([Term], [Term]) = ([], [])
+        for (index, name) in names.enumerated() {
+            // What is not differentiated may be of any type.
+            if index >= xs.count, case .tensor(let tensor)? = scope.find(name) {
+                places.append(tensor.term)
+            } else {
+                places.append(try named(name))
+            }
+            points.append(try term(index))
+            guard points[index].type == places[index].type else {
+                throw GraphError(
+                    .shapeMismatch, "\(quoted(name)) is \(places[index].type), and its input \(points[index].type)")
+            }
+        }
+        return try Differentiation.derivatives(of: named(y), by: xs.count, places, at: points, scope.facts)
+    }
+
     /// Learning rate and number of the step as scalars of the type at hand.
     private struct OptimizerStep {
         let rate: Term
@@ -101,5 +132,21 @@ extension OperatorContext {
             for (role, term) in try update(step, group).enumerated() { results[role].append(term) }
         }
         return results.flatMap { $0 }
+    }
+}
+
+extension ONNXNode {
+    /// Values that the node uses although they are no inputs: `Gradient` names a part of the graph.
+    var valuesNamedByAttributes: [String] {
+        guard opType == "Gradient", domain == "ai.onnx.preview.training" else { return [] }
+        var names: [String] = []
+        for attribute in [attributes["xs"], attributes["zs"], attributes["y"]] {
+            switch attribute {
+            case .string(let bytes)?: names.append(String(decoding: bytes, as: UTF8.self))
+            case .strings(let list)?: names += list.map { String(decoding: $0, as: UTF8.self) }
+            default: break
+            }
+        }
+        return names
     }
 }
