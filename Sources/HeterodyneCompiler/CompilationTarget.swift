@@ -34,6 +34,8 @@ public struct CompilationTarget: Sendable {
 public struct CompilerOptions: Sendable, Hashable {
     /// Whether regions are fused.
     public var fuses: Bool = true
+    /// Whether composites are put where the graph writes them out; see `Recognition`.
+    public var recognizes: Bool = true
     /// Whether every decision that is not free is an error.
     public var isStrict: Bool = false
     /// How far arithmetic may be reordered.

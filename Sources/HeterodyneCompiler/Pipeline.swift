@@ -12,10 +12,10 @@ public struct Pipeline: Sendable {
     /// A pipeline of the given passes.
     public init(_ passes: [any Pass]) { self.passes = passes }
 
-    /// The passes before nodes are placed: simplify, decompose what is not claimed, simplify again.
+    /// The passes before nodes are placed: simplify, recognize what is claimed, decompose what is not, simplify again.
     public static let beforePlacement = Pipeline([
-        Canonicalization(), ConstantFolding(), Decomposition(), Canonicalization(), ConstantFolding(),
-        Canonicalization(), DeadCodeElimination(),
+        Canonicalization(), ConstantFolding(), Canonicalization(), Recognition(), Decomposition(), Canonicalization(),
+        ConstantFolding(), Canonicalization(), DeadCodeElimination(),
     ])
 
     /// The passes for the part of one device: fuse, order.

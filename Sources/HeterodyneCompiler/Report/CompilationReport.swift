@@ -14,6 +14,8 @@ public struct CompilationReport: Sendable, Hashable, Codable {
             case placement
             /// A node runs on another device.
             case fallback
+            /// A composite was put where the graph writes it out.
+            case recognition
             /// A composite was replaced by its definition.
             case decomposition
             /// Nodes became one that makes one pass over memory.
@@ -26,7 +28,7 @@ public struct CompilationReport: Sendable, Hashable, Codable {
             /// Whether the decision costs nothing that the user did not ask for.
             public var isFree: Bool {
                 switch self {
-                case .placement, .decomposition, .fusion: true
+                case .placement, .recognition, .decomposition, .fusion: true
                 case .fallback, .legalization, .transfer: false
                 }
             }

@@ -97,6 +97,7 @@ struct InspectCommand: ParsableCommand {
         switch kind {
         case .placement: "native"
         case .fallback: "on another device"
+        case .recognition: "recognized"
         case .decomposition: "decomposed into primitives"
         case .fusion: "fused"
         case .legalization: "in another scalar type"
