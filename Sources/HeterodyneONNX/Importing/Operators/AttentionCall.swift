@@ -200,7 +200,7 @@ struct AttentionCall {
             let hidden = try capped.like(-.infinity)
             if mask.scalarType == .bool {
                 biased = try mask.select(capped, hidden)
-                isBlind = try mask.reduce(.maximum, [3]).not()
+                isBlind = try mask.reduce(.or, [3]).not()
             } else {
                 biased = try capped + mask
                 isBlind = try mask.reduce(.maximum, [3]).compare(.equal, -.infinity)

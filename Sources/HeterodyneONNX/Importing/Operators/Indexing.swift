@@ -88,17 +88,9 @@ extension OperatorContext {
     }
 
     /// A position in a dimension of `extent` elements, of which one or both are symbols: a symbolic position is taken
-    /// to lie within, a number to be clamped where that can be known.
+    /// to lie within, which is checked when the symbol gets its number, a number to be clamped where that can be known.
     private static func position(_ position: Extent, within extent: Extent) throws(GraphError) -> Extent {
-        guard let number = position.fixedValue else {
-            if let length = extent.fixedValue {
-                throw GraphError(
-                    .unboundSymbol,
-                    "whether \(position) lies within a dimension of \(length) elements depends on a free dimension; "
-                        + "give it a number")
-            }
-            return position
-        }
+        guard let number = position.fixedValue else { return position }
         // Exporters write the largest integers for "to the end"; no dimension is that long.
         if number > TensorType.maximumByteCount { return extent }
         if number < -TensorType.maximumByteCount { return 0 }
