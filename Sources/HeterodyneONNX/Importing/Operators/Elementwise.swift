@@ -162,6 +162,12 @@ extension OperatorContext {
     fileprivate func power(_ x: Term, _ y: Term) throws(GraphError) -> Term {
         let type = x.scalarType
         let common = try Self.powerType(type, y.scalarType)
+        // Squares are what most powers of models are; a product is exact to half a unit and fast.
+        if x.scalarType.isFloatingPoint, y.shape.dimensions.allSatisfy({ $0 == 1 }), y.rank <= x.rank,
+            try constantLiteral(y)?.splatNumber == 2
+        {
+            return try x * x
+        }
         let (base, exponent) = try builder.broadcastTogether(x, y)
         return try base.convert(common).power(exponent.convert(common)).convert(type)
     }
