@@ -17,6 +17,9 @@ extension OperatorContext {
         let offsetGroups = try int("offset_group", default: 1)
         let extents = try x.extents()
         let d = kernel.count
+        guard d <= 6, !extents.contains(0) else {
+            throw GraphError(.shapeMismatch, "X is \(x.type); it must have 1 to 6 spatial dimensions and elements")
+        }
         guard weights.rank == x.rank, offset.rank == x.rank else {
             throw GraphError(.shapeMismatch, "X \(x.type), W \(weights.type) and offset \(offset.type) differ in rank")
         }
@@ -56,24 +59,20 @@ extension OperatorContext {
         let places = Shape([batch, offsetGroups] + kernel + [d] + counts)
         let single = Shape([batch, offsetGroups] + kernel + [1] + counts)
         let displaced = try offset.convert(wide).reshape(places)
-        var coordinates: [Term] = []
-        for i in (0..<d).reversed() {
+        let points = Shape([batch * offsetGroups, taps * counts.reduce(1, *)])
+        var positions: [Term] = []
+        for i in 0..<d {
             let own = try displaced.slice(dimension: 2 + d, from: .fixed(i), to: .fixed(i + 1))
             let type = TensorType(.int64, single)
             let start = try builder.iota(type, dimension: 3 + d + i) * Double(windows.strides[i])
             let tap = try builder.iota(type, dimension: 2 + i) * Double(windows.dilations[i])
             let position = try (start + tap - Double(windows.low[i])).convert(wide) + own
-            // GridSample's coordinates have -1 and 1 at the outer edges, so that an extent of 1 is no special case.
-            let extent = Double(extents[i + 2])
-            coordinates.append(
-                try ((position * 2 + 1) / extent - 1).reshape([batch * offsetGroups, taps] + counts + [1]))
+            positions.append(try position.reshape(points))
         }
-        // One more dimension of extent 1 than the input has would not be sampled: taps join the first output dimension.
-        let grid = try builder.concatenate(coordinates, dimension: d + 2).reshape(
-            [batch * offsetGroups, taps * counts[0]] + counts[1...] + [d])
         let image = try x.reshape([batch * offsetGroups, channels / offsetGroups] + Array(extents[2...]))
-        let sampled = try image.convert(wide).gridSample(grid, mode: .linear, padding: .zeros)
-        var columns = try sampled.reshape([batch, offsetGroups, channels / offsetGroups, taps] + counts)
+        let sampled = try image.convert(wide).sampled(at: positions)
+        var columns = try sampled.transpose([0, 2, 1])
+            .reshape([batch, offsetGroups, channels / offsetGroups, taps] + counts)
         if let mask {
             let shape = Shape([batch, offsetGroups * taps] + counts)
             guard mask.shape == shape else {
@@ -163,5 +162,39 @@ extension OperatorContext {
             )
         }
         return windows
+    }
+}
+
+extension Term {
+    /// The elements of [b, c, s…] interpolated linearly at positions, one [b, p] per dimension of `s`, in elements; zero
+    /// outside. Result: [b, p, c].
+    fileprivate func sampled(at positions: [Term]) throws(GraphError) -> Term {
+        let extents = try extents()
+        let points = positions[0].type
+        let batch = try builder.iota(points.with(.int64), dimension: 0)
+        // Per dimension the two neighbours: index and weight, which is zero outside.
+        var neighbours: [[(index: Term, weight: Term)]] = []
+        for (position, extent) in zip(positions, extents[2...]) {
+            let last = Double(extent - 1)
+            let floor = try position.floor()
+            let rest = try position - floor
+            var pair: [(index: Term, weight: Term)] = []
+            for (place, weight) in [(floor, try 1 - rest), (try floor + 1, rest)] {
+                let inside = try place.compare(.greaterOrEqual, 0).and(place.compare(.lessOrEqual, last))
+                let index = try place.maximum(place.like(0)).minimum(place.like(last)).convert(.int64)
+                pair.append((index, try inside.select(weight, weight.like(0))))
+            }
+            neighbours.append(pair)
+        }
+        var sum = try builder.constant(0, TensorType(scalarType, Shape(points.shape.dimensions + [shape[1]])))
+        for corner in 0..<1 << positions.count {
+            let chosen = neighbours.enumerated().map { $0.element[corner >> $0.offset & 1] }
+            let indices = try builder.stack([batch] + chosen.map(\.index), axis: 2)
+            var weight = chosen[0].weight
+            for other in chosen.dropFirst() { weight = try weight * other.weight }
+            let values = try gather(indices, dimensions: [0] + Array(2..<rank))
+            sum = try sum + values * weight.broadcast(values.shape, dimensions: [0, 1])
+        }
+        return sum
     }
 }
