@@ -12,7 +12,7 @@ struct NeuralOperatorTests {
     /// The models that scripts/fixtures/onnx_neural.py writes.
     static let cases: [String] = {
         let urls = Bundle.module.urls(forResourcesWithExtension: "onnx", subdirectory: "Fixtures/Neural") ?? []
-        return urls.map { $0.deletingPathExtension().lastPathComponent }.sorted()
+        return urls.map { ($0 as URL).deletingPathExtension().lastPathComponent }.sorted()
     }()
 
     /// What the initializers of a case's model hold besides the model's own.

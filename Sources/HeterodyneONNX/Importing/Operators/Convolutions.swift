@@ -60,10 +60,11 @@ extension OperatorContext {
                 }
                 let span = try product(windows.kernel[i] - 1, windows.dilations[i]) + 1
                 let total = try product(extents[i] - 1, stride) + outputPadding[i] + span - wanted
-                // Halves round down, also below zero.
-                let half = total >> 1
+                let half = max(0, total) / 2
+                // More elements than there are come at the end.
+                let rest = total < 0 ? total : total - half
                 (low[i], high[i]) =
-                    windows.autoPad == .sameUpper ? (half, total - half) : (total - half, half)
+                    total < 0 || windows.autoPad == .sameUpper ? (half, rest) : (rest, half)
             }
         }
         let fits = (0..<count).allSatisfy {

@@ -80,7 +80,7 @@ extension OperatorContext {
     fileprivate func flattened(_ body: (Term) throws(GraphError) -> Term) throws(GraphError) -> Term {
         let x = try term(0)
         let axis = try int("axis", default: 1)
-        // A vector with the default axis is one row.
+        // The axis after the last one makes every element a row of its own.
         let first = axis == x.rank ? axis : try self.axis(axis, rank: x.rank)
         if first == x.rank - 1 { return try body(x) }
         return try body(x.flatten(axis: first)).reshape(x.shape)

@@ -179,8 +179,12 @@ extension OperatorContext {
         for item in result { scales.append(Double(item.size) / Double(max(1, try extent(x, item.axis)))) }
         guard let scale = policy == .notLarger ? scales.min() : scales.max() else { return result }
         for i in result.indices {
+            let size = (scale * Double(try extent(x, result[i].axis)) + 0.5).rounded(.down)
+            guard size < Double(1 << 40) else {
+                throw GraphError(.overflow, "scale \(scale) makes axis \(result[i].axis) of \(x.type) too large")
+            }
             result[i].scale = scale
-            result[i].size = Int((scale * Double(try extent(x, result[i].axis)) + 0.5).rounded(.down))
+            result[i].size = Int(size)
         }
         return result
     }

@@ -202,7 +202,7 @@ extension OperatorContext {
                     .invalidAttribute,
                     "\(hertz) Hz lies beyond the \(spectrum) frequencies of the spectrum; choose a lower upper edge")
             }
-            edges.append(Int(edge))
+            edges.append(max(Int(edge), edges.last ?? 0))
         }
         var weights = [Double](repeating: 0, count: spectrum * bins)
         for i in 0..<bins {
