@@ -156,7 +156,7 @@ public struct ONNXCaseRunner: Sendable {
         // Whole milliseconds, at most a day.
         let milliseconds = Int((min(max(timeLimit, 0), 86_400) * 1000).rounded())
         if outcome.isDone.wait(timeout: .now() + .milliseconds(milliseconds)) == .success,
-            let result = outcome.result.withLock({ $0 })
+            let result = outcome.result.withLock({ $0 }), result.seconds <= timeLimit
         {
             return result
         }
