@@ -32,7 +32,7 @@ final class ImportSession {
     /// Nodes that one import may add, loops that are unrolled and functions included.
     let nodeLimit: Int
     /// Nodes of the model that one import may read, those of loops that are unrolled once for every iteration.
-    static let visitLimit = 1_000_000
+    static let visitLimit = 500_000
     private var visitCount = 0
     /// How deep functions and graphs in attributes may call each other.
     static let callDepthLimit = 64
@@ -185,9 +185,9 @@ final class ImportSession {
         }
     }
 
-    /// Counts a node, or an iteration of a loop that is unrolled. Throws `overflow` where there are too many.
-    func visit() throws(GraphError) {
-        visitCount += 1
+    /// Counts a node. Throws `overflow` where there are too many.
+    func visit(_ weight: Int = 1) throws(GraphError) {
+        visitCount += weight
         guard visitCount <= Self.visitLimit else {
             throw GraphError(
                 .overflow,
@@ -195,6 +195,9 @@ final class ImportSession {
                     + "iterations")
         }
     }
+
+    /// Counts an iteration of a loop that is unrolled, as if it had a few nodes more: 20,000 are the most.
+    func visitIteration() throws(GraphError) { try visit(25) }
 
     private func trailingOmitted(_ names: [String]) -> Int { names.reversed().prefix { $0.isEmpty }.count }
 

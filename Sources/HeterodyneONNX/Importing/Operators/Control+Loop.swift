@@ -316,7 +316,7 @@ struct LoopImport {
                     break
                 }
             }
-            try context.scope.session.visit()
+            try context.scope.session.visitIteration()
             let child = context.scope.child()
             child.define(
                 body.inputs[0].name,

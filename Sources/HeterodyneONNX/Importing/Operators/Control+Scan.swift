@@ -209,7 +209,7 @@ struct ScanLayout {
         var states = initial
         var scans = [[ImportedValue]](repeating: [], count: scanCount)
         for step in 0..<length {
-            try context.scope.session.visit()
+            try context.scope.session.visitIteration()
             let child = context.scope.child()
             for (input, state) in zip(body.inputs, states) { child.define(input.name, state) }
             for (input, sequence) in zip(body.inputs[stateCount...], sequences) {
