@@ -19,7 +19,7 @@ extension OperatorTable {
         .term("ConvInteger", since: 10) { (context) throws(GraphError) in
             let x = try context.centered(0, zero: context.has(2) ? context.tensor(2) : nil, along: 1)
             let weights = try context.centered(1, zero: context.has(3) ? context.tensor(3) : nil, along: 0)
-            return try context.integerConvolution(x, weights, bias: nil)
+            return try context.integerConvolution(x, weights)
         },
         .values("QLinearConv", since: 10) { (context) throws(GraphError) in
             [.tensor(try context.quantizedConvolution())]
@@ -143,18 +143,30 @@ extension OperatorContext {
 
     // MARK: - Convolutions
 
-    /// Input `index` less its zero point, as int32. A vector of zero points lies along a dimension.
+    /// 8-bit integers less their zero point, as float32, which holds them exactly.
+    fileprivate struct Centered {
+        let term: Term
+        /// No element is larger.
+        let bound: Int
+    }
+
+    /// Input `index` less its zero point. A vector of zero points lies along a dimension.
     fileprivate func centered(
         _ index: Int, zero: ImportedTensor?, along dimension: Int
-    ) throws(GraphError) -> Term {
+    ) throws(GraphError) -> Centered {
         let x = try tensor(index)
-        let numbers = try x.decoded(to: .int32)
-        guard let zero else { return numbers }
+        guard x.element == .int8 || x.element == .uint8 else {
+            throw GraphError(.invalidType, "input \(index) is \(x.element); int8 or uint8 is needed")
+        }
+        let numbers = try x.term.convert(.float32)
+        let unshifted = Centered(term: numbers, bound: x.element == .int8 ? 128 : 255)
+        guard let zero else { return unshifted }
         guard zero.element == x.element else {
             throw GraphError(.invalidType, "a zero point is \(zero.element) where its tensor is \(x.element)")
         }
-        if try constantLiteral(zero.term)?.splatBits == 0 { return numbers }
-        return try numbers - spread(zero.decoded(to: .int32), over: numbers.shape, along: dimension)
+        if try constantLiteral(zero.term)?.splatBits == 0 { return unshifted }
+        let shift = try spread(zero.term.convert(.float32), over: numbers.shape, along: dimension)
+        return Centered(term: try numbers - shift, bound: 255)
     }
 
     /// One number, or a vector along a dimension, repeated over a shape.
@@ -168,8 +180,12 @@ extension OperatorContext {
         return try x.broadcast(shape, dimensions: [dimension])
     }
 
-    /// The convolution of int32, with the node's attributes. What is padded is zero.
-    fileprivate func integerConvolution(_ x: Term, _ weights: Term, bias: Term?) throws(GraphError) -> Term {
+    /// The convolution as int32 sums, with the node's attributes. What is padded is zero.
+    ///
+    /// The sums are those of float32 convolutions over so few channels that every partial sum is below 2^24 and with it
+    /// exact, whatever the order: devices are fast at these.
+    fileprivate func integerConvolution(_ centeredX: Centered, _ centeredWeights: Centered) throws(GraphError) -> Term {
+        let (x, weights) = (centeredX.term, centeredWeights.term)
         let count = weights.rank - 2
         guard count >= 1, x.rank == weights.rank else {
             throw GraphError(.shapeMismatch, "cannot convolve \(x.type) with \(weights.type): the ranks differ")
@@ -190,17 +206,54 @@ extension OperatorContext {
                 "NOTSET": explicit, "VALID": SpatialPadding.valid, "SAME_UPPER": SpatialPadding.sameUpper,
                 "SAME_LOWER": SpatialPadding.sameLower,
             ])
-        return try x.convolution(
-            weights, bias: bias, strides: optionalInts("strides"), dilations: optionalInts("dilations"),
-            padding: padding, groups: int("group", default: 1))
+        let strides = try optionalInts("strides")
+        let dilations = try optionalInts("dilations")
+        let groups = try int("group", default: 1)
+        func sums(_ x: Term, _ weights: Term) throws(GraphError) -> Term {
+            // A device may compute the sums in another way, such as by transforms, that leaves small errors.
+            try x.convolution(
+                weights, strides: strides, dilations: dilations, padding: padding, groups: groups
+            ).roundEven().convert(.int32)
+        }
+        let kernelSize = try Shape(Array(weights.shape.dimensions[2...])).extents().reduce(1.0) { $0 * Double($1) }
+        let exact = 0x1p24 / (Double(centeredX.bound) * Double(centeredWeights.bound) * max(kernelSize, 1))
+        let channels = try Shape([weights.shape[1]]).extents()[0]
+        if Double(channels) <= exact { return try sums(x, weights) }
+        // Where very many convolutions would be needed, one of integers is as good.
+        guard exact >= 1, Double(channels) / exact <= 256, groups >= 1,
+            x.shape[1] == (try weights.shape[1].multiplied(by: .fixed(groups)))
+        else {
+            return try x.convert(.int32).convolution(
+                weights.convert(.int32), strides: strides, dilations: dilations, padding: padding, groups: groups)
+        }
+        // The same channels of every group at a time.
+        let spatial = Array(x.shape.dimensions[2...])
+        let grouped = try x.reshape(Shape([x.shape[0], .fixed(groups), .fixed(channels)] + spatial))
+        let step = Int(exact)
+        var total: Term?
+        for start in stride(from: 0, to: channels, by: step) {
+            let end = min(start + step, channels)
+            let part = try grouped.slice(dimension: 2, from: .fixed(start), to: .fixed(end))
+                .reshape(Shape([x.shape[0], .fixed(groups * (end - start))] + spatial))
+            let sum = try sums(part, weights.slice(dimension: 1, from: .fixed(start), to: .fixed(end)))
+            total = try total.map { (total) throws(GraphError) in try total + sum } ?? sum
+        }
+        guard let total else { throw GraphError(.shapeMismatch, "the weights \(weights.type) have no channels") }
+        return total
     }
 
     /// `saturate(round((conv(x - p, w - q) + bias) * (scale x * scale w / scale y)) + zero point)`.
     fileprivate func quantizedConvolution() throws(GraphError) -> ImportedTensor {
         let x = try centered(0, zero: tensor(2), along: 1)
         let weights = try centered(3, zero: tensor(5), along: 0)
-        let sums = try integerConvolution(x, weights, bias: optionalTerm(8))
+        var sums = try integerConvolution(x, weights)
         let shape = sums.shape
+        if let bias = try optionalTerm(8) {
+            guard bias.scalarType == .int32, bias.rank == 1 else {
+                throw GraphError(.invalidType, "the bias is \(bias.type); int32, one per output channel, is needed")
+            }
+            sums = try sums + bias.broadcast(shape, dimensions: [1])
+        }
         let scaleX = try spread(term(1).convert(.float32), over: shape, along: 1)
         let scaleWeights = try spread(term(4).convert(.float32), over: shape, along: 1)
         let scaleY = try spread(term(6).convert(.float32), over: shape, along: 1)
