@@ -84,6 +84,10 @@ struct ConformanceCommand: ParsableCommand {
         let devices = device == "all" ? Device.all : [try heterodyne_cli.device(device)]
         guard !devices.isEmpty else { throw ValidationError("no device can be used; run devquery for the reasons") }
         guard let oracle = Runtime.shared.evaluator else { throw ValidationError("there is no reference evaluator") }
+        if onnx.isWorker {
+            if let models, let device = devices.first { onnx.answer(models, on: device, evaluator: oracle) }
+            return
+        }
         let expected = try expectedFailures.map { try Self.expectations(read($0), path: $0) } ?? []
         var reports: [DeviceReport] = []
         for device in devices where !suite.cases.isEmpty {
@@ -94,7 +98,7 @@ struct ConformanceCommand: ParsableCommand {
             if json { printError(report.summary) }
             reports.append(report)
         }
-        let onnxReports = models.map { onnx.run($0, on: devices, evaluator: oracle) }
+        let onnxReports = models.map { onnx.run($0, on: devices) }
         if let markdown {
             let board = onnxReports.map { ["## ONNX suite\n\n" + ONNXReport.markdown($0)] } ?? []
             try write("# Conformance\n\n" + (reports.map(\.markdown) + board).joined(separator: "\n"), to: markdown)

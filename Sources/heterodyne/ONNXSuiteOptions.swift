@@ -43,6 +43,9 @@ struct ONNXSuiteOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Seconds after which an ONNX case is given up.", valueName: "seconds"))
     var timeLimit = 60.0
 
+    @Flag(name: .customLong("onnx-worker"), help: ArgumentHelp(visibility: .private))
+    var isWorker = false
+
     /// Whether the suite is to be run.
     var isWanted: Bool { folder != nil || isOnly }
 
@@ -64,18 +67,41 @@ struct ONNXSuiteOptions: ParsableArguments {
         return filter.map(suite.filtered) ?? suite
     }
 
-    /// Runs `suite` on each of `devices`.
-    func run(_ suite: ONNXSuite, on devices: [Device], evaluator: any Evaluator) -> [ONNXReport] {
-        devices.map { device in
+    /// Runs `suite` on each of `devices`, every case in a process that may end by it.
+    func run(_ suite: ONNXSuite, on devices: [Device]) -> [ONNXReport] {
+        // A process that has ended is noticed by what it does not answer.
+        signal(SIGPIPE, SIG_IGN)
+        return devices.map { device in
             let isTerminal = isatty(STDERR_FILENO) == 1
             let total = suite.cases.count
-            let runner = ONNXCaseRunner(on: device, evaluator: evaluator)
-            let report = runner.run(suite, threads: jobs, timeLimit: timeLimit) { result, done in
+            let arguments = [
+                "conformance", "--only-onnx", "--onnx", folder ?? "default", "--device", device.id, "--onnx-worker",
+            ]
+            let workers = (0..<jobs).map { _ in ONNXWorker(arguments) }
+            let timeLimit = timeLimit
+            let report = suite.run(on: device, threads: jobs) { result, done in
                 guard isTerminal, done % 10 == 0 || done == total else { return }
                 printError("\r\u{1B}[K\(device.id): ONNX \(done)/\(total) \(result.id.prefix(60))", terminator: "")
+            } _: { test, thread in
+                switch workers[thread].run(test.id, timeLimit: timeLimit) {
+                case .line(let line):
+                    ONNXCaseResult(test, device: device.id, line: line)
+                        ?? ONNXCaseResult(test, device: device.id, .error, "the process answered '\(line.prefix(200))'")
+                case .none(let reason): ONNXCaseResult(test, device: device.id, .error, reason)
+                }
             }
             if isTerminal { printError("\r\u{1B}[K", terminator: "") }
             return report
+        }
+    }
+
+    /// Answers for cases that are asked for on standard input: see `ONNXWorker`.
+    func answer(_ suite: ONNXSuite, on device: Device, evaluator: any Evaluator) {
+        let runner = ONNXCaseRunner(on: device, evaluator: evaluator)
+        let cases = Dictionary(suite.cases.map { ($0.id, $0) }) { first, _ in first }
+        while let id = readLine() {
+            print(cases[id].map { runner.run($0).line } ?? "error\t0\t-\tthere is no case \(id)")
+            fflush(nil)
         }
     }
 

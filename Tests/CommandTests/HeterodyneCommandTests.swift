@@ -83,6 +83,59 @@ struct HeterodyneCommandTests {
         #expect(text.contains("| reverse | float32 |") && text.contains("not yet done"))
     }
 
+    /// The small suite of the conformance tests, which says what must come of its cases.
+    private static let suite = repository.appending(path: "Tests/ConformanceTests/Fixtures/onnx-suite").path
+
+    @Test("runs an ONNX suite, and tells what does not pass")
+    func onnx() throws {
+        let run = try heterodyne("conformance", "--only-onnx", "--onnx", Self.suite, "-d", "reference")
+        #expect(run.status == 1)
+        #expect(run.output.contains("failed on reference: node/test_add_wrong: output 'y0' differs in 1 of 6 elements"))
+        #expect(run.output.contains("error on reference: node/test_damaged: "))
+        #expect(run.output.contains("reference: ONNX suite 1.23.2: 3 of 11 passed (27.2 %)"), "\(run.output)")
+        #expect(!run.output.contains("test_add_loose") && !run.errors.contains("\u{1B}"))
+
+        let some = try heterodyne(
+            "conformance", "--onnx", Self.suite, "-d", "reference", "-f", "node/test_add_l*", "--json", "--jobs", "1")
+        #expect(some.status == 0, "\(some.errors)")
+        let document = try #require(try JSONSerialization.jsonObject(with: Data(some.output.utf8)) as? [String: Any])
+        let totals = try #require(document["onnx"] as? [String: Any])
+        #expect(totals["passed"] as? Int == 1 && totals["total"] as? Int == 1)
+
+        let slow = try heterodyne(
+            "conformance", "--only-onnx", "--onnx", Self.suite, "-d", "reference", "-f", "node/test_add_l*",
+            "--time-limit", "0.0001")
+        #expect(slow.status == 1 && slow.output.contains("took longer than 0.0001 seconds"), "\(slow.output)")
+    }
+
+    @Test("a baseline tells regressions; a scoreboard is rewritten in place")
+    func onnxFiles() throws {
+        let folder = try temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (baseline, board) = (folder.appending(path: "expected.txt"), folder.appending(path: "board.md"))
+        try Data("a\n<!-- onnx scoreboard -->\n<!-- end of onnx scoreboard -->\nb\n".utf8).write(to: board)
+        let common = [
+            "conformance", "--only-onnx", "--onnx", Self.suite, "-d", "reference", "--baseline", baseline.path,
+        ]
+        let update = try heterodyne(common + ["--update-baseline", "--scoreboard", board.path])
+        #expect(update.status == 0, "\(update.errors)")
+        let text = try String(contentsOf: board, encoding: .utf8)
+        #expect(
+            text.hasPrefix("a\n<!-- onnx scoreboard -->\n") && text.hasSuffix("<!-- end of onnx scoreboard -->\nb\n"))
+        #expect(text.contains("| `reference` | 3 of 11 (27.2 %) |"))
+
+        let listed = try heterodyne(common)
+        #expect(listed.status == 0, "\(listed.output)")
+        let list = try String(contentsOf: baseline, encoding: .utf8)
+        let lines =
+            list.split(separator: "\n").filter { !$0.contains("test_add_wrong") } + ["* node/test_add error was so"]
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: baseline)
+        let changed = try heterodyne(common)
+        #expect(changed.status == 1)
+        #expect(changed.output.contains("failed on reference, not listed: node/test_add_wrong"), "\(changed.output)")
+        #expect(changed.output.contains("passes now on reference, take it from the list: node/test_add\n"))
+    }
+
     @Test(
         "wrong usage is status 64 and says what there is",
         arguments: [
@@ -90,6 +143,10 @@ struct HeterodyneCommandTests {
             (["conformance", "-f", "no such case"], "no case matches"),
             (["compile", "/nonexistent.graph"], "cannot read"), (["compile"], "file"),
             (["conformance", "--unknown"], "unknown"),
+            (["conformance", "--onnx", "/nonexistent"], "scripts/onnx_suite"),
+            (["conformance", "--baseline", "x"], "--onnx default"),
+            (["conformance", "--only-onnx", "--update-baseline"], "--baseline file"),
+            (["conformance", "--only-onnx", "--jobs", "0"], "--jobs"),
         ])
     func usage(arguments: [String], words: String) throws {
         let run = try heterodyne(arguments)

@@ -40,7 +40,8 @@ public struct ONNXCaseResult: Sendable, Identifiable {
         return test.name.contains("_expanded") ? "function bodies" : "\(test.group) models"
     }
 
-    init(_ test: ONNXCase, device: String, _ outcome: Outcome, _ reason: String? = nil) {
+    /// A result.
+    public init(_ test: ONNXCase, device: String, _ outcome: Outcome, _ reason: String? = nil) {
         self.test = test
         self.device = device
         self.outcome = outcome

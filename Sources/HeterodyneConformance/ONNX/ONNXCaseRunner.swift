@@ -101,7 +101,7 @@ public struct ONNXCaseRunner: Sendable {
         do throws(ONNXComparison.Mismatch) { try comparison.compare(outputs, expected) } catch { throw Failure(error) }
     }
 
-    /// Runs every case of `suite`.
+    /// Runs every case of `suite` in this process.
     ///
     /// - Parameters:
     ///   - suite: The cases.
@@ -113,32 +113,7 @@ public struct ONNXCaseRunner: Sendable {
         _ suite: ONNXSuite, threads: Int = 2, timeLimit: Double = 60,
         progress: @escaping @Sendable (ONNXCaseResult, Int) -> Void = { _, _ in }
     ) -> ONNXReport {
-        let start = ContinuousClock.now
-        let cases = suite.cases
-        struct State {
-            var next = 0
-            var done = 0
-            var results: [ONNXCaseResult?]
-        }
-        let state = Mutex(State(results: Array(repeating: nil, count: cases.count)))
-        DispatchQueue.concurrentPerform(iterations: max(1, min(threads, cases.count))) { _ in
-            while true {
-                let index = state.withLock { state in
-                    defer { state.next += 1 }
-                    return state.next
-                }
-                guard index < cases.count else { return }
-                let result = limited(cases[index], timeLimit)
-                state.withLock { state in
-                    state.results[index] = result
-                    state.done += 1
-                    progress(result, state.done)
-                }
-            }
-        }
-        return ONNXReport(
-            device: device.descriptor, version: suite.version,
-            results: state.withLock { $0.results.compactMap(\.self) }, seconds: start.seconds)
+        suite.run(on: device, threads: threads, progress: progress) { test, _ in limited(test, timeLimit) }
     }
 
     /// Runs `test` in a thread of its own and waits for it, not longer than `timeLimit` seconds.
@@ -163,6 +138,46 @@ public struct ONNXCaseRunner: Sendable {
         var result = ONNXCaseResult(test, device: device.id, .error, "took longer than \(timeLimit) seconds")
         result.seconds = timeLimit
         return result
+    }
+}
+
+extension ONNXSuite {
+    /// Runs every case by `body`.
+    ///
+    /// - Parameters:
+    ///   - device: What is measured.
+    ///   - threads: How many cases run at the same time.
+    ///   - progress: Called after each case, one call at a time, with its result and the number of cases done.
+    ///   - body: Runs a case; called with the number of the thread, 0 to `threads` - 1.
+    public func run(
+        on device: Device, threads: Int, progress: @escaping @Sendable (ONNXCaseResult, Int) -> Void = { _, _ in },
+        _ body: @Sendable (ONNXCase, Int) -> ONNXCaseResult
+    ) -> ONNXReport {
+        let start = ContinuousClock.now
+        struct State {
+            var next = 0
+            var done = 0
+            var results: [ONNXCaseResult?]
+        }
+        let state = Mutex(State(results: Array(repeating: nil, count: cases.count)))
+        DispatchQueue.concurrentPerform(iterations: max(1, min(threads, cases.count))) { thread in
+            while true {
+                let index = state.withLock { state in
+                    defer { state.next += 1 }
+                    return state.next
+                }
+                guard index < cases.count else { return }
+                let result = body(cases[index], thread)
+                state.withLock { state in
+                    state.results[index] = result
+                    state.done += 1
+                    progress(result, state.done)
+                }
+            }
+        }
+        return ONNXReport(
+            device: device.descriptor, version: version, results: state.withLock { $0.results.compactMap(\.self) },
+            seconds: start.seconds)
     }
 }
 

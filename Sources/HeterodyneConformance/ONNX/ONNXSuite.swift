@@ -23,8 +23,9 @@ public struct ONNXCase: Sendable, Hashable, Identifiable {
     public var relativeTolerance: Double
     /// The largest difference allowed besides.
     public var absoluteTolerance: Double
-    /// The number of inputs and of outputs.
+    /// The number of inputs.
     public var inputCount: Int
+    /// The number of outputs.
     public var outputCount: Int
     /// Whether the case is of the classic subset: ai.onnx operators up to set 26 on tensors of the usual types.
     public var isClassic: Bool
