@@ -28,8 +28,9 @@ extension ONNXData {
                     "has \(text.elements.count) elements of text; the dimensions \(text.dimensions.prefix(8)) need "
                         + "\(count)")
             }
-            var writer = Self.header(text.dimensions, .string, name)
+            var writer = Self.header(text.dimensions, .string)
             for element in text.elements { writer.bytes(NumberFields.string, element.utf8) }
+            writer.text(8, name)
             return writer.message
         case .sequence(let elements):
             var writer = WireWriter()
@@ -64,12 +65,11 @@ extension ONNXData {
         }
     }
 
-    /// Fields 1, 2 and 8 of a TensorProto.
-    private static func header(_ dimensions: [Int], _ element: ONNXElementType, _ name: String) -> WireWriter {
+    /// Fields 1 and 2 of a TensorProto.
+    private static func header(_ dimensions: [Int], _ element: ONNXElementType) -> WireWriter {
         var writer = WireWriter()
         for extent in dimensions { writer.number(1, Int64(extent)) }
         writer.number(2, Int64(element.rawValue))
-        writer.text(8, name)
         return writer
     }
 
@@ -90,7 +90,8 @@ extension ONNXData {
         } catch {
             throw ONNXError(.invalidTensor, error.message)
         }
-        var writer = header(dimensions, element, name)
+        var writer = header(dimensions, element)
+        writer.text(8, name)
         storage.withBytes { bytes in
             if element.scalarType != nil || element.bitWidth == 8 {
                 writer.bytes(9, bytes)
