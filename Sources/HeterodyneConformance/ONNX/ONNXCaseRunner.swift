@@ -34,7 +34,10 @@ public struct ONNXCaseRunner: Sendable {
             result.largestDifference = error.largestDifference
         }
         if let reason = ONNXExceptions.notTests[test.id] {
-            result.reason = reason + (result.reason.map { " [\(result.outcome.rawValue): \($0)]" } ?? "")
+            // Other numbers are no news; another shape would be.
+            let other = result.largestDifference == nil ? result.reason : nil
+            result.reason = reason + (other.map { " [\(result.outcome.rawValue): \($0)]" } ?? "")
+            result.largestDifference = nil
             result.outcome = .notATest
         }
         result.seconds = start.seconds

@@ -109,10 +109,11 @@ public struct ONNXComparison: Sendable {
         }
         guard let worst else { return }
         let position = Self.position(worst.index, extents)
+        let size =
+            worst.difference.isFinite ? " (difference \(worst.difference), allowed \(worst.allowed))" : ""
         throw Mismatch(
             "\(place) differs in \(wrong) of \(count) elements, most at \(position): \(worst.actual) where "
-                + "\(worst.expected) is right (difference \(worst.difference), allowed \(worst.allowed))",
-            worst.difference)
+                + "\(worst.expected) is right\(size)", worst.difference)
     }
 
     private func tolerances(_ element: ONNXElementType) -> (relative: Double, absolute: Double) {
