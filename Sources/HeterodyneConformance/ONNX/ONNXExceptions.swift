@@ -6,7 +6,7 @@ public enum ONNXExceptions {
     /// Operators that have no meaning on tensors of numbers, with the reason why they are not imported. A case whose model
     /// has one and is refused for that is declined.
     public static let declinedOperators: [String: String] = [
-        "ImageDecoder": "decodes JPEG, PNG, BMP, TIFF, WebP, JPEG 2000 and PNM files; decode images before the model",
+        "ImageDecoder": "decodes JPEG, PNG, BMP, TIFF, WebP, JPEG 2000 and PNM files; decode images before the model"
     ]
 
     /// Cases whose expected outputs are not what a right implementation gives, with the reason.
