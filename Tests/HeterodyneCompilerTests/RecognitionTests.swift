@@ -300,4 +300,18 @@ struct RecognitionTests {
         #expect("\(result)".contains("gelu"))
         #expect(!"\(result)".contains("erf"))
     }
+
+    @Test("A long chain is neither walked again and again nor recursed into")
+    func longChains() throws {
+        let builder = GraphBuilder()
+        let x = try builder.input("x", TensorType(.float32, [4]))
+        var y = x
+        for _ in 0..<20_000 { y = try y + x }
+        for _ in 0..<20_000 { y = try y * x }
+        try builder.output("y", y)
+        let graph = try builder.build()
+        let start = ContinuousClock.now
+        #expect(try Recognition().run(graph, in: context(Targets.claiming)) == graph)
+        #expect(start.duration(to: .now) < .seconds(20))
+    }
 }

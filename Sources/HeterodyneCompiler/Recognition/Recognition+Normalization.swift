@@ -31,22 +31,27 @@ extension Recognizer {
     }
 
     private func normalized(_ value: Value) -> Normalized? {
-        if let plain = standardized(value) { return plain }
-        if let (a, b) = operands(value, of: .multiply) {
-            for (inner, factor) in [(a, b), (b, a)] {
-                guard var found = standardized(inner), let scale = trailing(factor, from: found.axis) else { continue }
-                found.scale = scale
-                return found
-            }
-        }
+        if let found = scaledNormalization(value) { return found }
         if let (a, b) = operands(value, of: .add) {
             for (inner, addend) in [(a, b), (b, a)] {
-                guard isPrivate(inner), var found = normalized(inner), found.isCentred, found.scale != nil,
-                    found.bias == nil, let bias = trailing(addend, from: found.axis)
+                guard isPrivate(inner), var found = scaledNormalization(inner), found.isCentred, found.scale != nil,
+                    let bias = trailing(addend, from: found.axis)
                 else { continue }
                 found.bias = bias
                 return found
             }
+        }
+        return nil
+    }
+
+    /// A normalization without bias.
+    private func scaledNormalization(_ value: Value) -> Normalized? {
+        if let plain = standardized(value) { return plain }
+        guard let (a, b) = operands(value, of: .multiply) else { return nil }
+        for (inner, factor) in [(a, b), (b, a)] {
+            guard var found = standardized(inner), let scale = trailing(factor, from: found.axis) else { continue }
+            found.scale = scale
+            return found
         }
         return nil
     }
@@ -186,7 +191,8 @@ extension Recognizer {
     /// The value before reshapes that only add or drop dimensions of extent 1.
     func skippingUnits(_ value: Value) -> Value {
         var current = value
-        while case .reshape = primitive(current) {
+        for _ in 0..<4 {
+            guard case .reshape = primitive(current) else { break }
             let inner = node(current).operands[0]
             guard shape(inner).withoutUnits == shape(current).withoutUnits else { break }
             current = inner

@@ -202,11 +202,16 @@ struct Recognizer {
 
     /// The number that all elements are.
     func splat(_ value: Value) -> Double? {
-        switch primitive(value) {
-        case .constant(let literal): return literal.splatNumber
-        case .broadcast, .reshape, .convert: return splat(node(value).operands[0])
-        default: return nil
+        var current = value
+        // Longer chains are left alone: everything here looks only a few nodes far, however large the graph is.
+        for _ in 0..<4 {
+            switch primitive(current) {
+            case .constant(let literal): return literal.splatNumber
+            case .broadcast, .reshape, .convert: current = node(current).operands[0]
+            default: return nil
+            }
         }
+        return nil
     }
 
     /// Whether the value is `number`, as near as numbers in float32 files are.
