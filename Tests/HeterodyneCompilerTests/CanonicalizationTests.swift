@@ -56,6 +56,12 @@ struct CanonicalizationTests {
         Rule(
             "x ^ 1", "float32[2]",
             "%1 = constant() {value = float32[2] splat 1.0} : float32[2]; %2 = power(%0, %1) : float32[2]; %2", "%0"),
+        Rule(
+            "a widened integer below 0", "int32[2]",
+            "%1 = convert(%0) {to = int64} : int64[2]; %2 = constant() {value = int64[2] splat 0} : int64[2]; "
+                + "%3 = compare(%1, %2) {direction = \"less\"} : bool[2]; %3",
+            "%1 = constant() {value = int32[2] splat 0} : int32[2]; "
+                + "%2 = compare(%0, %1) {direction = \"less\"} : bool[2]; %2"),
         Rule("max(x, x)", "float32[2]", "%1 = maximum(%0, %0) : float32[2]; %1", "%0"),
         Rule("x and x", "bool[2]", "%1 = and(%0, %0) : bool[2]; %1", "%0"),
         Rule(
@@ -221,6 +227,14 @@ struct CanonicalizationTests {
         Rule(
             "narrowing loses", "float32[2]",
             "%1 = convert(%0) {to = float16} : float16[2]; %2 = convert(%1) {to = float32} : float32[2]; %2", ""),
+        Rule(
+            "a number that the narrow type lacks", "int8[2]",
+            "%1 = convert(%0) {to = int64} : int64[2]; %2 = constant() {value = int64[2] splat 128} : int64[2]; "
+                + "%3 = compare(%1, %2) {direction = \"less\"} : bool[2]; %3", ""),
+        Rule(
+            "signed integers as unsigned ones", "int8[2]",
+            "%1 = convert(%0) {to = uint32} : uint32[2]; %2 = constant() {value = uint32[2] splat 5} : uint32[2]; "
+                + "%3 = compare(%1, %2) {direction = \"less\"} : bool[2]; %3", ""),
         Rule(
             "signed to unsigned to float", "int8[2]",
             "%1 = convert(%0) {to = uint32} : uint32[2]; %2 = convert(%1) {to = float32} : float32[2]; %2", ""),

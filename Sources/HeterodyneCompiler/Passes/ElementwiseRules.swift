@@ -38,7 +38,8 @@ struct ElementwiseRules {
             if let bits = operands[0].literal?.splatBits { return bits & 0xFF != 0 ? operands[1] : operands[2] }
             return operands[1].value == operands[2].value ? operands[1] : nil
         case .reduce(let kind, let dimensions): return try reduce(kind, dimensions, operands[0])
-        case .unary, .compare, .dot, .sort, .conditional, .loop: return nil
+        case .compare(let direction): return try compare(direction, operands[0], operands[1])
+        case .unary, .dot, .sort, .conditional, .loop: return nil
         case .reshape, .transpose, .broadcast, .slice, .pad, .concatenate, .reverse, .gather, .scatter, .dynamicSlice,
             .dynamicUpdateSlice:
             return nil
@@ -55,6 +56,16 @@ struct ElementwiseRules {
         // The order of the list means nothing.
         let sorted = dimensions.sorted()
         return sorted == dimensions ? nil : try simplifier.add(.reduce(kind, dimensions: sorted), x)
+    }
+
+    /// Widened integers compare with a number as the integers themselves do, where their type has the number.
+    private func compare(_ direction: ComparisonDirection, _ x: Term, _ y: Term) throws(GraphError) -> Term? {
+        guard case .convert = x.primitive, let number = y.literal?.splatNumber else { return nil }
+        let (narrow, wide) = (x.source.scalarType, x.scalarType)
+        guard narrow.isInteger, narrow.isArithmetic, wide.isInteger, wide.holdsEveryValue(of: narrow),
+            narrow.bitWidth <= 32, narrow.number(fromBits: narrow.bits(of: number)) == number
+        else { return nil }
+        return try simplifier.add(.compare(direction), x.source, x.source.like(number))
     }
 
     private func convert(_ type: ScalarType, _ x: Term) throws(GraphError) -> Term? {
