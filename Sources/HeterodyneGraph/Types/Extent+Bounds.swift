@@ -13,9 +13,14 @@ extension Extent {
 }
 
 extension ExtentExpression {
-    /// Bounds of a sum whose products are of factors that are 0 or more: below and above, each product but the constant
-    /// is 0 or has no bound.
+    /// Bounds of a sum. Remainders `c * (e - d * floor(e, d))` are from 0 to `c * (d - 1)`; of what is left, products
+    /// of factors that are 0 or more are 0 or have no bound.
     fileprivate var bounds: (low: Int?, high: Int?) {
+        if let (rest, highest) = withoutRemainder {
+            let (low, high) = rest.bounds
+            let sum = high.map { $0.addingReportingOverflow(highest) }
+            return (low, sum.flatMap { $0.overflow ? nil : $0.partialValue })
+        }
         var constant = 0
         var (hasLow, hasHigh) = (true, true)
         for term in terms {
@@ -30,6 +35,30 @@ extension ExtentExpression {
             }
         }
         return (hasLow ? constant : nil, hasHigh ? constant : nil)
+    }
+
+    /// The sum without one of its remainders, and the largest value of that; nil where it has none.
+    private var withoutRemainder: (rest: ExtentExpression, highest: Int)? {
+        for term in terms {
+            guard term.factors.count == 1, case .floorDivide(let dividend, let divisor) = term.factors[0],
+                term.coefficient < 0, term.coefficient % divisor == 0
+            else { continue }
+            let count = term.coefficient / -divisor
+            let (highest, overflow) = count.multipliedReportingOverflow(by: divisor - 1)
+            guard !overflow, let rest = try? removing(count, of: dividend, and: term), rest.terms.count < terms.count
+            else { continue }
+            return (rest, highest)
+        }
+        return nil
+    }
+
+    /// The sum without `count` times `dividend` and without `term`.
+    private func removing(
+        _ count: Int, of dividend: ExtentExpression, and term: Term
+    ) throws(GraphError) -> ExtentExpression {
+        let part = try dividend.multiplied(by: ExtentExpression(constant: -count))
+        let quotient = ExtentExpression(terms: [term])
+        return try adding(part).adding(quotient.multiplied(by: ExtentExpression(constant: -1)))
     }
 }
 

@@ -24,6 +24,9 @@ final class BuilderFacts {
             let node = builder.nodes[isConstantNode.count]
             if case .parameter = node.operation {
                 isConstantNode.append(false)
+            } else if node.resultTypes.contains(where: { $0.shape.fixedExtents == nil }) {
+                // Free dimensions decide it.
+                isConstantNode.append(false)
             } else {
                 isConstantNode.append(node.operands.allSatisfy { isConstantNode[Int($0.node)] })
             }
@@ -45,6 +48,13 @@ final class BuilderFacts {
         }
         literals[term.value] = result
         return result
+    }
+
+    /// Whether free dimensions decide the value.
+    func hasFreeDimensions(_ term: Term) -> Bool {
+        ancestors(of: [term.value]).contains { node in
+            builder.nodes[node].resultTypes.contains { $0.shape.fixedExtents == nil }
+        }
     }
 
     /// Copies values and everything that they depend on into another builder; `inputs` says what stands there for

@@ -280,7 +280,7 @@ final class ImportSession {
                 .unsupported,
                 "needs a value when the model is compiled that a loop or a branch computes at run time")
         }
-        guard term.type.shape.fixedExtents != nil else {
+        guard !facts.hasFreeDimensions(term) else {
             throw GraphError(
                 .unboundSymbol, "needs a value that depends on a free dimension; give every dimension a number")
         }

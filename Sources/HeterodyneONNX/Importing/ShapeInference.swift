@@ -124,7 +124,10 @@ struct ShapeInference {
         case .select:
             let (condition, a, b) = (operand(0), operand(1), operand(2))
             return condition.indices.map { index in
-                condition[index]?.truth.flatMap { $0 ? a[index] : b[index] }
+                if let truth = condition[index]?.truth { return truth ? a[index] : b[index] }
+                // The same either way.
+                guard let extent = a[index]?.extent, extent == b[index]?.extent else { return nil }
+                return a[index]
             }
         case .unary(let op):
             return try each(operand(0)) { (x) throws(GraphError) in try Self.unary(op, x) }
@@ -135,17 +138,8 @@ struct ShapeInference {
     /// The elements of what depends on no input.
     private func constant(_ value: Value, _ count: Int) throws(GraphError) -> [ShapeElement?] {
         let term = Term(facts.builder, value)
-        guard facts.isConstant(term), hasNoSymbols(value), let literal = try facts.literal(term) else {
-            return unknown(value)
-        }
+        guard facts.isConstant(term), let literal = try facts.literal(term) else { return unknown(value) }
         return elements(of: literal, count)
-    }
-
-    /// Whether everything that a value is computed from has known extents.
-    private func hasNoSymbols(_ value: Value) -> Bool {
-        facts.ancestors(of: [value]).allSatisfy { node in
-            facts.builder.nodes[node].resultTypes.allSatisfy { $0.shape.fixedExtents != nil }
-        }
     }
 
     private func elements(of literal: Literal, _ count: Int) -> [ShapeElement?] {

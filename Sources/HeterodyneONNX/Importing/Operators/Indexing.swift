@@ -57,15 +57,23 @@ extension OperatorContext {
             if let length = extent.fixedValue, let start = starts[index].fixedValue, let end = ends[index].fixedValue {
                 let range = Self.range(from: start, to: end, by: step, length: length)
                 (lows[axis], limits[axis]) = (.fixed(range.low), .fixed(range.limit))
-            } else {
-                guard step > 0 else {
-                    throw GraphError(
-                        .unboundSymbol, "axis \(axis) of \(x.type) cannot be sliced backwards; give it a number")
-                }
+            } else if step > 0 {
                 lows[axis] = try Self.position(starts[index], within: extent)
                 limits[axis] = try Self.position(ends[index], within: extent)
+            } else {
+                guard step == -1 else {
+                    throw GraphError(
+                        .unboundSymbol,
+                        "axis \(axis) of \(x.type) cannot be sliced in steps of \(step); give it a number")
+                }
+                // Backwards from the start to before the end: in rising order from after the end to the start.
+                let isWhole = starts[index].fixedValue.map { $0 >= TensorType.maximumByteCount } ?? false
+                let reachesFirst = ends[index].fixedValue.map { $0 <= -TensorType.maximumByteCount } ?? false
+                lows[axis] = reachesFirst ? 0 : try Self.position(ends[index], within: extent).adding(1)
+                limits[axis] = isWhole ? extent : try Self.position(starts[index], within: extent).adding(1)
             }
-            strides[axis] = abs(step)
+            // Beyond the dimension every step is as good as another, and a smaller one cannot overflow.
+            strides[axis] = min(abs(step), max(extent.fixedValue ?? Int.max, 1))
             if step < 0 { reversed.append(axis) }
         }
         return try x.slice(lows, limits, strides: strides).reverse(reversed)
@@ -87,15 +95,17 @@ extension OperatorContext {
         return (high - (count - 1) * -step, high + 1)
     }
 
-    /// A position in a dimension of `extent` elements, of which one or both are symbols: a symbolic position is taken
-    /// to lie within, which is checked when the symbol gets its number, a number to be clamped where that can be known.
+    /// A position in a dimension of `extent` elements, of which one or both are symbols. It is taken to lie within:
+    /// where the symbols' numbers show that it does not, binding them fails.
     private static func position(_ position: Extent, within extent: Extent) throws(GraphError) -> Extent {
-        guard let number = position.fixedValue else { return position }
+        guard let number = position.fixedValue else {
+            let (_, high) = position.bounds
+            return try (high ?? 1) <= 0 ? extent.adding(position) : position
+        }
         // Exporters write the largest integers for "to the end"; no dimension is that long.
-        if number > TensorType.maximumByteCount { return extent }
-        if number < -TensorType.maximumByteCount { return 0 }
-        if number < 0 { return try extent.adding(.fixed(number)) }
-        return position
+        if number >= TensorType.maximumByteCount { return extent }
+        if number <= -TensorType.maximumByteCount { return 0 }
+        return number < 0 ? try extent.adding(position) : position
     }
 
     // MARK: - Gathering

@@ -114,7 +114,11 @@ extension OperatorContext {
         let axes = try reducedAxes(x, inputSince: 18)
         let keeps = try bool("keepdims", default: true)
         if axes.isEmpty { return x }
-        if x.scalarType.isFloatingPoint { return try x.mean(axes, keepDimensions: keeps) }
+        if x.scalarType.isFloatingPoint {
+            let mean = try x.mean(axes, keepDimensions: keeps)
+            // Nothing divided by nothing; as a number, since compilers of devices may take 0 / 0 for 0.
+            return axes.contains { x.shape[$0] == 0 } ? try mean.like(.nan) : mean
+        }
         // Integers: the quotient of sum and count, truncated. Nothing divided by nothing has no integer value.
         let sum = try reduced(x, .sum, axes, keeps)
         let count = try Shape(axes.map { x.shape[$0] }).extents().reduce(1) { $0 &* $1 }
