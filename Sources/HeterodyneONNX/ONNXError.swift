@@ -37,6 +37,8 @@ public struct ONNXError: Error, Sendable, Hashable, CustomStringConvertible {
         case missingPart
         /// Functions that call each other in a circle.
         case recursiveFunction
+        /// A graph that ONNX, or the wanted operator set, has no way to say.
+        case notExpressible
         /// External data that would leave the model's folder, or lie outside of their file.
         case externalData
         /// A node that does not fit its operator, or a value that it cannot take.

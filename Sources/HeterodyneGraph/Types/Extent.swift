@@ -96,8 +96,10 @@ extension Extent: ExpressibleByIntegerLiteral, CustomStringConvertible {
 /// A polynomial over symbols and floor-divisions, in a normal form: equal expressions compare equal.
 public struct ExtentExpression: Sendable, Hashable, CustomStringConvertible {
     /// What a product is made of.
-    enum Factor: Sendable, Hashable {
+    public enum Factor: Sendable, Hashable {
+        /// A symbol.
         case symbol(String)
+        /// The quotient of an expression and a positive divisor, rounded down.
         indirect case floorDivide(ExtentExpression, Int)
 
         var text: String {
@@ -108,15 +110,18 @@ public struct ExtentExpression: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    struct Term: Sendable, Hashable {
-        var coefficient: Int
-        var factors: [Factor]
+    /// A product of a number and factors.
+    public struct Term: Sendable, Hashable {
+        /// The number, not 0.
+        public internal(set) var coefficient: Int
+        /// The factors, none for a mere number.
+        public internal(set) var factors: [Factor]
 
         var key: String { factors.map(\.text).joined(separator: "*") }
     }
 
-    /// Sorted by key, no zero coefficients, factors of each term sorted.
-    let terms: [Term]
+    /// The products whose sum this is: sorted by key, no zero coefficients, factors of each term sorted.
+    public let terms: [Term]
 
     init(terms: [Term]) { self.terms = terms }
 
