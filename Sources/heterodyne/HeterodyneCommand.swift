@@ -13,7 +13,8 @@ struct HeterodyneCommand: ParsableCommand {
         abstract: "Runs and inspects models, measures devices, and shows what graphs compile to.",
         discussion: "Devices are listed by `devquery`.", version: "0.1.0",
         subcommands: [
-            RunCommand.self, InspectCommand.self, BenchCommand.self, ConformanceCommand.self, CompileCommand.self,
+            RunCommand.self, InspectCommand.self, BenchCommand.self, ExportCommand.self, ConformanceCommand.self,
+            CompileCommand.self,
         ])
 }
 

@@ -27,6 +27,11 @@ import SentenceEmbeddingModel
     var weights: String?
     @Option(help: ArgumentHelp("Write the lines' embeddings there as float32 [lines, 384].", valueName: "file.npy"))
     var output: String?
+    @Option(
+        help: ArgumentHelp(
+            "Also write the model as ONNX, for all lines as one batch, and that batch as <file>.ids.npy and .mask.npy.",
+            valueName: "file.onnx"))
+    var export: String?
     @Option(name: .shortAndLong, help: "How many matches to print.") var top: Int = 5
     @Option(help: "Lines per batch.") var batch: Int = 8
     @Flag(help: "Print one JSON document and nothing else.") var json = false
@@ -61,6 +66,10 @@ import SentenceEmbeddingModel
         let encoder = try SentenceEncoder(files)
         let tokenizer = try WordPieceTokenizer(
             vocabularyFile: files.vocabulary, size: encoder.configuration.vocabSize)
+        if let export {
+            let embedder = SentenceEmbedder(encoder: encoder, tokenizer: tokenizer, device: devices[0])
+            try embedder.export(texts.map(\.text), to: export)
+        }
         var runs: [DeviceRun] = []
         for device in devices {
             runs.append(try search(texts, encoder, tokenizer, device))

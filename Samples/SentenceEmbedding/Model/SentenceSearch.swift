@@ -47,6 +47,17 @@ public final class SentenceEmbedder: Sendable {
         return result
     }
 
+    /// Writes the model as ONNX for `texts` as one batch, and that batch beside it: the inputs `ids` and `mask` as
+    /// `path` + `.ids.npy` and `.mask.npy`, int32. The model's output, `embedding`, is float32 [texts, width].
+    public func export(_ texts: [String], to path: String) throws {
+        let tokens = try tokenizer.encode(texts, padding: .multiple(of: Self.lengthStep))
+        let type = TensorType(.int32, [tokens.rows, tokens.columns])
+        try function.exportONNX(
+            for: [type, type], to: path, inputNames: ["ids", "mask"], outputNames: ["embedding"])
+        try NpyFile.write(Literal(tokens.ids, shape: type.shape), to: path + ".ids.npy")
+        try NpyFile.write(Literal(tokens.mask, shape: type.shape), to: path + ".mask.npy")
+    }
+
     /// What the compiler decided for the given batch.
     public func report(rows: Int, columns: Int) throws -> CompilationReport {
         try function.report(for: [TensorType(.int32, [rows, columns]), TensorType(.int32, [rows, columns])])

@@ -1,12 +1,13 @@
 // Heterodyne: graphs written as ONNX models.
 // SPDX-License-Identifier: Apache-2.0
 
+public import HeterodyneGraph
+
 #if canImport(Musl)
 import Musl
 #else
 import Glibc
 #endif
-public import HeterodyneGraph
 
 extension Graph {
     /// The graph as the bytes of an ONNX model, constants included.
@@ -40,9 +41,9 @@ extension Graph {
     ) throws(ONNXError) {
         let model = try ModelEmitter.model(of: self, options)
         var size = 0
-        for (_, value) in model.graph.initializers {
+        for constant in model.graph.initializers {
             let bytes: Int
-            do throws(GraphError) { bytes = try value.type.byteCount() } catch {
+            do throws(GraphError) { bytes = try constant.value.type.byteCount() } catch {
                 throw ONNXError(.invalidTensor, error.message, path: path)
             }
             size += bytes
@@ -55,7 +56,8 @@ extension Graph {
         let message = try encoder.encode(model)
         guard message.count < 1 << 31 else {
             throw ONNXError(
-                .limitExceeded, "the model has \(message.count) bytes without its external data, over 2 GiB", path: path)
+                .limitExceeded, "the model has \(message.count) bytes without its external data, over 2 GiB", path: path
+            )
         }
         do throws(ONNXError) {
             if !encoder.external.isEmpty {

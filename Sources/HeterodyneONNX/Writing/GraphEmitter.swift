@@ -67,7 +67,7 @@ final class GraphEmitter {
     ) {
         var node = OutgoingNode(
             name: name, opType: opType, inputs: inputs, outputs: outputs,
-            attributes: attributes.map { (name: $0.0, value: $0.1) })
+            attributes: attributes.map { OutgoingEntry(name: $0.0, value: $0.1) })
         if model.options.writesLocations, let location { node.documentation = location.description }
         graph.nodes.append(node)
     }
@@ -113,7 +113,9 @@ final class GraphEmitter {
     /// The value in its whole shape.
     func whole(_ port: Port) throws(ONNXError) -> Port {
         if port.isWhole { return port }
-        if let bits = port.splatBits {
+        // Of nothing, it does not matter what.
+        let bits = port.shape.dimensions.contains(0) ? 0 : port.splatBits
+        if let bits {
             let literal = Literal(splatBits: bits, type: port.type)
             if let size = try? port.type.byteCount(), size <= Self.smallConstant {
                 let dense = try graphStep { () throws(GraphError) in

@@ -10,7 +10,7 @@ final class ModelEmitter {
     private var usedNames: Set<String> = []
     private var counters: [String: Int] = [:]
     private var constantNames: [Literal: String] = [:]
-    private(set) var initializers: [(name: String, value: Literal)] = []
+    private(set) var initializers: [OutgoingConstant] = []
     /// Numbers for symbols that are known, as vectors of one element.
     var symbolPorts: [String: Port] = [:]
     /// The shapes of the inputs, from which symbols are read.
@@ -38,7 +38,7 @@ final class ModelEmitter {
         let kind = literal.type.rank == 0 ? "scalar" : "constant"
         let name = unique("\(kind)_\(literal.type.scalarType)_\(initializers.count)")
         constantNames[literal] = name
-        initializers.append((name, literal))
+        initializers.append(OutgoingConstant(name: name, value: literal))
         return name
     }
 
@@ -59,6 +59,22 @@ final class ModelEmitter {
         return false
     }
 
+    /// The names that are wanted, or the graph's own.
+    private static func names(
+        _ wanted: [String]?, _ own: [String], _ role: String
+    ) throws(ONNXError) -> [String] {
+        let names = wanted ?? own
+        guard names.count == own.count else {
+            throw ONNXError(
+                .invalidInput,
+                "\(names.count) names are given for \(own.count) \(role)s: \(own.joined(separator: ", "))")
+        }
+        guard Set(names).count == names.count, !names.contains("") else {
+            throw ONNXError(.duplicateName, "the names of the \(role)s are not unique, or one is empty")
+        }
+        return names
+    }
+
     /// `graph` as a model.
     static func model(of graph: Graph, _ options: ONNXWriteOptions) throws(ONNXError) -> OutgoingModel {
         let opset =
@@ -72,14 +88,16 @@ final class ModelEmitter {
         let model = ModelEmitter(options: options, opset: opset)
         let root = GraphEmitter(model: model)
         var arguments: [Port] = []
-        for (name, type) in zip(graph.inputNames, graph.inputTypes) {
+        let inputNames = try names(options.inputNames, graph.inputNames, "input")
+        let outputNames = try names(options.outputNames, graph.outputs.map(\.name), "output")
+        for (name, type) in zip(inputNames, graph.inputTypes) {
             let name = model.unique(name)
             model.inputs.append((name, type))
             root.graph.inputs.append(OutgoingValue(name: name, type: type))
             arguments.append(Port(name, type))
         }
         // Outputs have their names before any node can take one.
-        let names = graph.outputs.map { model.unique($0.name) }
+        let names = outputNames.map { model.unique($0) }
         let results = try root.emit(graph, arguments)
         root.graph.name = options.modelName
         let whole = try root.finish(results, names: names)

@@ -55,7 +55,8 @@ struct ModelEncoder {
                 1, try within(ONNXNode.label(node.name, node.opType)) { () throws(ONNXError) in try encode(node) })
         }
         message.append(2, graph.name)
-        for (name, value) in graph.initializers {
+        for constant in graph.initializers {
+            let (name, value) = (constant.name, constant.value)
             message.append(
                 5, try within("tensor \(quoted(name))") { () throws(ONNXError) in try encode(value, name: name) })
         }
@@ -72,7 +73,7 @@ struct ModelEncoder {
         header.opType = node.opType
         if !node.documentation.isEmpty { header.docString = node.documentation }
         var message = try WireMessage(header)
-        for (name, value) in node.attributes { message.append(5, try encode(value, name: name)) }
+        for entry in node.attributes { message.append(5, try encode(entry.value, name: entry.name)) }
         return message
     }
 
@@ -123,7 +124,7 @@ struct ModelEncoder {
             storage = try literal.denseStorage()
             header.dims = try literal.type.shape.extents().map { Int64($0) }
         } catch { throw ONNXError(.invalidTensor, error.message) }
-        header.dataType = literal.type.scalarType.onnxType.rawValue
+        header.dataType = ONNXElementType(literal.type.scalarType).rawValue
         if !name.isEmpty { header.name = name }
         let size = storage.bytes.count
         guard let file = externalFile, !name.isEmpty, size >= max(externalMinimum, 1) else {
@@ -146,7 +147,7 @@ struct ModelEncoder {
 
     private func encode(_ value: OutgoingValue) throws(ONNXError) -> WireMessage {
         var tensor = Heterodyne_Onnx_Type.Tensor()
-        tensor.elemType = value.type.scalarType.onnxType.rawValue
+        tensor.elemType = ONNXElementType(value.type.scalarType).rawValue
         tensor.shape = Heterodyne_Onnx_Shape()
         for extent in value.type.shape.dimensions {
             var dimension = Heterodyne_Onnx_Shape.Dimension()
@@ -161,30 +162,5 @@ struct ModelEncoder {
         info.type = Heterodyne_Onnx_Type()
         info.type.tensorType = tensor
         return try WireMessage(info)
-    }
-}
-
-extension ScalarType {
-    /// The same type in ONNX, which has them all.
-    var onnxType: ONNXElementType {
-        switch self {
-        case .bool: .bool
-        case .int4: .int4
-        case .uint4: .uint4
-        case .int8: .int8
-        case .int16: .int16
-        case .int32: .int32
-        case .int64: .int64
-        case .uint8: .uint8
-        case .uint16: .uint16
-        case .uint32: .uint32
-        case .uint64: .uint64
-        case .float8e4m3fn: .float8e4m3fn
-        case .float8e5m2: .float8e5m2
-        case .float16: .float16
-        case .bfloat16: .bfloat16
-        case .float32: .float32
-        case .float64: .float64
-        }
     }
 }

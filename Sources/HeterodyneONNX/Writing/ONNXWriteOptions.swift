@@ -19,6 +19,10 @@ public struct ONNXWriteOptions: Sendable, Hashable {
     public var producerVersion = ""
     /// Text for people.
     public var documentation = ""
+    /// Names of the inputs, in order; nil for the graph's own.
+    public var inputNames: [String]?
+    /// Names of the outputs, in order; nil for the graph's own.
+    public var outputNames: [String]?
     /// Whether nodes say in their documentation where in the source they were built.
     public var writesLocations = true
     /// Models whose constants have more bytes get a file beside them for the large ones.

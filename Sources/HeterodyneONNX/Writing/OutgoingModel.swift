@@ -15,13 +15,25 @@ indirect enum OutgoingAttribute {
     case graph(OutgoingGraph)
 }
 
+/// A named attribute of a node that is being written.
+struct OutgoingEntry {
+    var name: String
+    var value: OutgoingAttribute
+}
+
+/// A constant of a model that is being written.
+struct OutgoingConstant {
+    var name: String
+    var value: Literal
+}
+
 /// A node that is being written.
 struct OutgoingNode {
     var name: String
     var opType: String
     var inputs: [String]
     var outputs: [String]
-    var attributes: [(name: String, value: OutgoingAttribute)]
+    var attributes: [OutgoingEntry]
     var documentation = ""
 }
 
@@ -37,7 +49,7 @@ struct OutgoingGraph {
     var inputs: [OutgoingValue] = []
     var outputs: [OutgoingValue] = []
     var nodes: [OutgoingNode] = []
-    var initializers: [(name: String, value: Literal)] = []
+    var initializers: [OutgoingConstant] = []
 
     /// The graph with other names for some values, also where graphs within use them.
     func renaming(_ names: [String: String]) -> OutgoingGraph {

@@ -74,7 +74,7 @@ extension GraphEmitter {
             copy.source = .literal(folded)
             return copy
         }
-        var attributes: [(String, OutgoingAttribute)] = [("to", .int(Int(to.onnxType.rawValue)))]
+        var attributes: [(String, OutgoingAttribute)] = [("to", .int(Int(ONNXElementType(to).rawValue)))]
         // 8-bit floats take what does not fit as the graph language does: as infinity, or NaN where there is none.
         if to == .float8e4m3fn || to == .float8e5m2, model.opset >= 19 { attributes.append(("saturate", .int(0))) }
         return try elementwise("Cast", [x], attributes, result: to)

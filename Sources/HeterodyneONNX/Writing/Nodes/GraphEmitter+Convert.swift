@@ -18,6 +18,7 @@ extension GraphEmitter {
                 case .float8e4m3fn, .float8e5m2, .bfloat16: to == .float32 ? from : .float32
                 default: from
                 }
+            if to == .float8e5m2 { return try cast(try withInfinities(try cast(x, .float32)), to) }
             return try cast(try cast(x, step), to)
         }
         if from.isFloatingPoint { return try saturated(x, to) }
@@ -34,6 +35,12 @@ extension GraphEmitter {
         let low = try arithmetic("BitwiseAnd", byte, number(15, like: byte))
         let flipped = try arithmetic("BitwiseXor", low, number(8, like: low))
         return try cast(try arithmetic("Sub", flipped, number(8, like: low)), .int4)
+    }
+
+    /// What rounds beyond the largest float8e5m2 as an infinity, which ONNX Runtime would make NaN just above it.
+    private func withInfinities(_ x: Port) throws(ONNXError) -> Port {
+        let isBeyond = try relation("GreaterOrEqual", try arithmetic("Abs", x), number(61440, like: x))
+        return try choose(isBeyond, try arithmetic("Mul", x, number(3e38, like: x)), x)
     }
 
     /// Floats as integers. ONNX leaves open what becomes of numbers that do not fit, so none is left when it converts.
@@ -79,6 +86,6 @@ extension GraphEmitter {
         guard carrier != nil else {
             throw inexpressible("ONNX has no operator that reads the bits of \(from) as \(to); convert instead")
         }
-        return try elementwise("BitCast", [x], [("to", .int(Int(to.onnxType.rawValue)))], result: to)
+        return try elementwise("BitCast", [x], [("to", .int(Int(ONNXElementType(to).rawValue)))], result: to)
     }
 }

@@ -112,7 +112,7 @@ extension GraphEmitter {
         let start = try whole(number(1, like: base))
         let results = try nodes(
             "Loop", [count, Port(Literal(true)), start, base, exponent], [("body", .graph(body))],
-            results: [integers, nil, nil])
+            results: [integers, integers, naturals])
         let positive = try cast(results[0], type)
         guard type.isSignedInteger else { return positive }
         // 1 / a^n: all bits set for 0, 1 for 1, the sign of an odd power for -1, and 0 beyond.

@@ -99,7 +99,8 @@ extension GraphEmitter {
         var back = [Int](repeating: 0, count: x.rank)
         for (to, from) in order.enumerated() { back[from] = to }
         let extents = dimensions.map { x.shape[$0] }
-        let carrierType = mode == .set ? x.scalarType : scatterType(x.scalarType)
+        // ONNX Runtime combines no bfloat16; the sums of several updates then round once instead of at each.
+        let carrierType = mode != .set && x.scalarType == .bfloat16 ? ScalarType.float32 : x.scalarType
         let ground = try whole(try cast(try transpose(x, order), carrierType))
         let changes = try whole(try cast(updates, carrierType))
         let positions = try cast(indices, .int64)
@@ -116,8 +117,8 @@ extension GraphEmitter {
         }
         let restShape = rest.map { x.shape[$0] }
         let flat = try reshape(ground, Shape([count] + restShape))
-        let spare = try broadcast(number(0, like: Port(Literal(splatBits: 0, type: .scalar(carrierType)))),
-            Shape([1] + restShape), [])
+        let spare = try whole(
+            Port(Literal(splatBits: 0, type: TensorType(carrierType, Shape([1] + restShape)))))
         let padded = try concatenate([flat, spare], axis: 0, Shape([rows] + restShape))
         let batch = Array(indices.shape.dimensions.dropLast())
         let row = try rowNumbers(positions, extents, count, batch)
@@ -129,9 +130,6 @@ extension GraphEmitter {
             result, axes: [0], starts: Port([0]), limits: try vector([count]), Shape([count] + restShape))
         return try transpose(try cast(try reshape(kept, ground.shape), x.scalarType), back)
     }
-
-    /// The type in which ONNX Runtime combines: narrow floats keep theirs, since every step rounds.
-    private func scatterType(_ type: ScalarType) -> ScalarType { type }
 
     /// The row of every index vector, or `count` where it lies out of range.
     private func rowNumbers(
@@ -148,9 +146,10 @@ extension GraphEmitter {
             let above = try relation("GreaterOrEqual", component, number(0, like: component))
             let below = try relation("Less", component, limit)
             let inside = try elementwise("And", [above, below], result: .bool)
-            isInside = try isInside.map { (known) throws(ONNXError) in
-                try elementwise("And", [known, inside], result: .bool)
-            } ?? inside
+            isInside =
+                try isInside.map { (known) throws(ONNXError) in
+                    try elementwise("And", [known, inside], result: .bool)
+                } ?? inside
             row = d == 0 ? component : try arithmetic("Add", try arithmetic("Mul", row, limit), component)
         }
         guard let isInside else { return row }

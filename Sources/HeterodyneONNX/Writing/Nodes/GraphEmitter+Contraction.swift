@@ -14,7 +14,8 @@ extension GraphEmitter {
         let isByteProduct = type == .int32 && bytes.contains(left.scalarType) && bytes.contains(right.scalarType)
         let a = isByteProduct ? left : try cast(left, type)
         let b = isByteProduct ? right : try cast(right, type)
-        let product = try matrixProduct(try whole(a), try whole(b), dot, isByteProduct ? "MatMulInteger" : "MatMul", type)
+        let product = try matrixProduct(
+            try whole(a), try whole(b), dot, isByteProduct ? "MatMulInteger" : "MatMul", type)
         return try convert(try convert(product, accumulation), result)
     }
 
@@ -61,12 +62,18 @@ extension GraphEmitter {
             return Port(Literal(splatBits: Self.neutral(kind, type.scalarType), type: type))
         }
         switch kind {
-        case .sum: return try reduced("ReduceSum", x, dimensions, type)
-        case .product: return try reduced("ReduceProd", x, dimensions, type)
+        case .sum:
+            return try x.scalarType.isInteger
+                ? integerSum(x, dimensions, type) : reduced("ReduceSum", x, dimensions, type)
+        case .product:
+            return try x.scalarType.isInteger
+                ? integerProduct(x, dimensions, type) : reduced("ReduceProd", x, dimensions, type)
         case .maximum: return try extreme("ReduceMax", x, dimensions, type)
         case .minimum: return try extreme("ReduceMin", x, dimensions, type)
         case .and, .or:
-            guard x.scalarType == .bool else { return try bitwise(kind, x, dimensions, type) }
+            guard x.scalarType == .bool else {
+                return try halving(kind == .and ? "BitwiseAnd" : "BitwiseOr", x, dimensions, type)
+            }
             let bytes = try cast(x, .uint8)
             let opType = kind == .and ? "ReduceMin" : "ReduceMax"
             return try cast(try reduced(opType, bytes, dimensions, type.with(.uint8)), .bool)
@@ -94,26 +101,54 @@ extension GraphEmitter {
         return try cast(result, type.scalarType)
     }
 
-    /// The largest or smallest, which is NaN where any element is.
+    /// The largest or smallest. What ONNX Runtime makes of NaN is left to it, and so is what ONNX says of it: nothing.
     private func extreme(
         _ opType: String, _ x: Port, _ dimensions: [Int], _ type: TensorType
     ) throws(ONNXError) -> Port {
         switch x.scalarType {
-        case .uint32: return try cast(try reduced(opType, try cast(x, .int64), dimensions, type.with(.int64)), .uint32)
-        case .uint64:
+        case .uint32:
             // With the top bit flipped, the order is that of signed numbers.
-            let flip = Literal(splatBits: 1 << 63, type: x.type.with(.int64))
-            let moved = try arithmetic("BitwiseXor", try cast(x, .int64), Port(flip))
-            let result = try reduced(opType, moved, dimensions, type.with(.int64))
-            return try cast(
-                try arithmetic("BitwiseXor", result, bits(1 << 63, like: result)), .uint64)
+            let moved = try arithmetic("BitwiseXor", try cast(x, .int32), bits(1 << 31, like: try cast(x, .int32)))
+            let result = try reduced(opType, moved, dimensions, type.with(.int32))
+            return try cast(try arithmetic("BitwiseXor", result, bits(1 << 31, like: result)), .uint32)
+        case .int64, .uint64:
+            // ONNX Runtime 1.31 compares the low halves of 64-bit integers here, but not where it compares pairs.
+            let isNumber = dimensions.allSatisfy { x.shape[$0].fixedValue != nil }
+            guard isNumber else { return try reduced(opType, x, dimensions, type) }
+            return try halving(opType == "ReduceMax" ? "Max" : "Min", x, dimensions, type)
         default: return try reduced(opType, x, dimensions, type)
         }
     }
 
-    /// Bitwise reductions, which ONNX does not have: halves are combined until one element is left.
-    private func bitwise(
-        _ kind: ReductionKind, _ x: Port, _ dimensions: [Int], _ type: TensorType
+    /// Sums of integers that wrap. ONNX Runtime sums integers as float64 and saturates: up to 2^21 numbers of at most 32
+    /// bits stay exact in 64 bits, and everything else is a matrix product with ones.
+    private func integerSum(_ x: Port, _ dimensions: [Int], _ type: TensorType) throws(ONNXError) -> Port {
+        let count = try graphStep { () throws(GraphError) in
+            try Shape(dimensions.map { x.shape[$0] }).elementCount()
+        }
+        if x.scalarType.bitWidth <= 32, case .fixed(let number) = count, number <= 1 << 21 {
+            let sum = try reduced("ReduceSum", try cast(x, .int64), dimensions, type.with(.int64))
+            return try cast(sum, type.scalarType)
+        }
+        let carrier: ScalarType = x.scalarType.bitWidth <= 32 ? .int32 : .int64
+        let kept = (0..<x.rank).filter { !dimensions.contains($0) }
+        let rows = kept.map { x.shape[$0] }
+        let line = try reshape(try transpose(try cast(x, carrier), kept + dimensions), Shape(rows + [count]))
+        let ones = Port(Literal(number: 1, type: TensorType(carrier, Shape([count]))))
+        let sum = try node("MatMul", [line, ones], [], TensorType(carrier, Shape(rows)))
+        return try cast(sum, type.scalarType)
+    }
+
+    /// Products of integers that wrap, which ONNX Runtime's saturate.
+    private func integerProduct(_ x: Port, _ dimensions: [Int], _ type: TensorType) throws(ONNXError) -> Port {
+        let isNumber = dimensions.allSatisfy { x.shape[$0].fixedValue != nil }
+        return isNumber
+            ? try halving("Mul", x, dimensions, type) : try reduced("ReduceProd", x, dimensions, type)
+    }
+
+    /// Reductions that ONNX does not have: halves are combined until one element is left.
+    private func halving(
+        _ opType: String, _ x: Port, _ dimensions: [Int], _ type: TensorType
     ) throws(ONNXError) -> Port {
         let kept = (0..<x.rank).filter { !dimensions.contains($0) }
         let count = try graphStep { () throws(GraphError) in
@@ -121,9 +156,9 @@ extension GraphEmitter {
         }
         guard case .fixed(var length) = count else {
             throw inexpressible(
-                "ONNX has no bitwise reduction, and \(count) elements cannot be combined step by step; bind the symbols")
+                "ONNX has no bitwise reduction, and \(count) elements cannot be combined step by step; bind the symbols"
+            )
         }
-        let opType = kind == .and ? "BitwiseAnd" : "BitwiseOr"
         func shape(_ length: Int) -> Shape { Shape([.fixed(length)] + kept.map { x.shape[$0] }) }
         var line = try reshape(try transpose(x, dimensions + kept), shape(length))
         while length > 1 {
@@ -181,38 +216,5 @@ extension GraphEmitter {
             "TopK", [x, count],
             [("axis", .int(axis)), ("largest", .int(largest ? 1 : 0)), ("sorted", .int(sorted ? 1 : 0))],
             results: [type, type.with(.int64)])
-    }
-
-    // MARK: Control
-
-    func conditional(
-        _ x: [Port], _ then: Graph, _ otherwise: Graph, _ results: [TensorType]
-    ) throws(ONNXError) -> [Port] {
-        // What both branches may use is computed before them.
-        var arguments: [Port] = []
-        for argument in x.dropFirst() { arguments.append(argument.literal == nil ? try whole(argument) : argument) }
-        let thenBranch = try subgraph("then", inputs: []) { (inner, _) throws(ONNXError) in
-            try inner.emit(then, arguments)
-        }
-        let elseBranch = try subgraph("else", inputs: []) { (inner, _) throws(ONNXError) in
-            try inner.emit(otherwise, arguments)
-        }
-        return try nodes(
-            "If", [x[0]], [("then_branch", .graph(thenBranch)), ("else_branch", .graph(elseBranch))],
-            results: results)
-    }
-
-    func loop(_ x: [Port], _ condition: Graph, _ body: Graph) throws(ONNXError) -> [Port] {
-        var state: [Port] = []
-        for value in x { state.append(try whole(value)) }
-        let types = state.map(\.type)
-        let first = try emit(condition, state)[0]
-        let inputs = [TensorType.scalar(.int64), TensorType.scalar(.bool)] + types
-        let step = try subgraph("body", inputs: inputs) { (inner, arguments) throws(ONNXError) in
-            var next: [Port] = []
-            for value in try inner.emit(body, Array(arguments.dropFirst(2))) { next.append(try inner.whole(value)) }
-            return [try inner.emit(condition, next)[0]] + next
-        }
-        return try nodes("Loop", [nil, first] + state.map(Optional.some), [("body", .graph(step))], results: types)
     }
 }
