@@ -188,4 +188,34 @@ struct HeterodyneCommandTests {
         let broken = try heterodyne("compile", file.path, "--device", "reference")
         #expect(broken.status == 1 && broken.errors.contains("1:"))
     }
+
+    @Test("writes a graph as an ONNX model, with its symbols or with numbers for them")
+    func export() throws {
+        let folder = try temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "layer.graph")
+        let model = folder.appending(path: "layer.onnx").path
+        let text = """
+            heterodyne 1
+            graph(%0 "x": float32[batch, 3]) {
+              %1 = softmax(%0) {axis = 1} : float32[batch, 3]
+              return "y" = %1
+            }
+            """
+        try Data(text.utf8).write(to: file)
+        let run = try heterodyne("export", file.path, "-o", model)
+        #expect(run.status == 0, "\(run.errors)")
+        let symbolic = try ONNXModel.load(model)
+        #expect(symbolic.graph.name == "layer")
+        #expect(symbolic.graph.nodes.map(\.opType) == ["Softmax"])
+        #expect(symbolic.graph.inputs[0].type == .tensor(.float32, [.symbol("batch"), .fixed(3)]))
+        let bound = try heterodyne("export", file.path, "-o", model, "--bind", "batch=4", "--opset", "24")
+        #expect(bound.status == 0, "\(bound.errors)")
+        #expect(try ONNXModel.load(model).graph.inputs[0].type == .tensor(.float32, [.fixed(4), .fixed(3)]))
+        #expect(try ONNXModel.load(model).opsets == ["": 24])
+        let old = try heterodyne("export", file.path, "-o", model, "--opset", "9")
+        #expect(old.status == 1 && old.errors.contains("choose one from 18"), "\(old.errors)")
+        let nowhere = try heterodyne("export", file.path)
+        #expect(nowhere.status == 64 && nowhere.errors.contains("--output"))
+    }
 }
