@@ -89,9 +89,9 @@ extension GraphEmitter {
 
     /// ONNX' `Scan`, whose body uses the invariants from outside.
     fileprivate func scan(_ scan: Scan, _ x: [Port], _ results: [TensorType]) throws(ONNXError) -> [Port]? {
-        // ONNX Runtime has no scans over scalars.
-        let scanned = x[scan.stateCount..<scan.stateCount + scan.sequenceCount].map(\.rank)
-        guard (scanned + results[scan.stateCount...].map(\.rank)).allSatisfy({ $0 >= 2 }) else { return nil }
+        // ONNX Runtime refuses sequences without elements.
+        let sequences = x[scan.stateCount..<scan.stateCount + scan.sequenceCount]
+        guard sequences.allSatisfy({ $0.shape[0] != 0 }) else { return nil }
         let carried = scan.stateCount + scan.sequenceCount
         var invariants: [Port] = []
         for value in x[carried...] { invariants.append(value.literal == nil ? try whole(value) : value) }
