@@ -10,10 +10,14 @@ import Testing
 @Suite("Operators of neural networks")
 struct NeuralOperatorTests {
     /// The models that scripts/fixtures/onnx_neural.py writes.
-    static let cases: [String] = {
+    static let models: [String] = {
         let urls = Bundle.module.urls(forResourcesWithExtension: "onnx", subdirectory: "Fixtures/Neural") ?? []
         return urls.map { ($0 as URL).deletingPathExtension().lastPathComponent }.sorted()
     }()
+
+    /// Models that compute something, and models that must be refused.
+    static let cases = models.filter { !$0.hasPrefix("wrong_") }
+    static let mistakes = models.filter { $0.hasPrefix("wrong_") }
 
     /// What the initializers of a case's model hold besides the model's own.
     private struct Case {
@@ -21,6 +25,7 @@ struct NeuralOperatorTests {
         var inputs: [String: ONNXData] = [:]
         var expected: [String: ONNXData] = [:]
         var tolerance: [Double] = [0, 0]
+        var message: String?
 
         init(_ name: String) throws {
             let url = try #require(
@@ -30,6 +35,7 @@ struct NeuralOperatorTests {
                 if tensor.name.hasPrefix("given:") { inputs[String(tensor.name.dropFirst(6))] = try tensor.data() }
                 if tensor.name.hasPrefix("expected:") { expected[String(tensor.name.dropFirst(9))] = try tensor.data() }
                 if tensor.name == "tolerance" { tolerance = try NeuralOperatorTests.numbers(tensor.data()).numbers }
+                if tensor.name == "message", case .text(let text) = try tensor.data() { message = text.elements.first }
             }
         }
     }
@@ -59,7 +65,21 @@ struct NeuralOperatorTests {
     }
 
     @Test("There is a case for every operator with several versions")
-    func casesExist() { #expect(Self.cases.count > 100) }
+    func casesExist() { #expect(Self.cases.count > 100 && Self.mistakes.count > 30) }
+
+    @Test("A node that cannot be right is refused with what is wrong", arguments: mistakes)
+    func refused(name: String) throws {
+        let item = try Case(name)
+        let message = try #require(item.message)
+        do {
+            let runner = try ModelRunner(item.model, on: try Device("reference"), runtime: .shared)
+            _ = try runner.run(item.inputs)
+            Issue.record("\(name): nothing is thrown")
+        } catch {
+            #expect("\(error)".contains(message), "\(name): \(error)")
+            #expect("\(error)".contains("node of 'o0'"), "\(name): \(error)")
+        }
+    }
 
     @Test("On the reference", arguments: Self.cases)
     func reference(name: String) throws { try Self.check(name, on: "reference") }
