@@ -66,7 +66,8 @@ class BertLayer(nn.Module):
         super().__init__()
         self.attention = BertAttention(sizes, fused)
         self.attention_norm = nn.LayerNorm(sizes.hidden, eps=1e-12)
-        self.wide, self.narrow = nn.Linear(sizes.hidden, sizes.intermediate), nn.Linear(sizes.intermediate, sizes.hidden)
+        self.wide = nn.Linear(sizes.hidden, sizes.intermediate)
+        self.narrow = nn.Linear(sizes.intermediate, sizes.hidden)
         self.norm = nn.LayerNorm(sizes.hidden, eps=1e-12)
 
     def forward(self, x, mask):
@@ -126,7 +127,8 @@ class GPT2Layer(nn.Module):
         super().__init__()
         self.attention_norm, self.norm = nn.LayerNorm(sizes.hidden), nn.LayerNorm(sizes.hidden)
         self.attention = GPT2Attention(sizes, fused)
-        self.wide, self.narrow = nn.Linear(sizes.hidden, sizes.intermediate), nn.Linear(sizes.intermediate, sizes.hidden)
+        self.wide = nn.Linear(sizes.hidden, sizes.intermediate)
+        self.narrow = nn.Linear(sizes.intermediate, sizes.hidden)
 
     def forward(self, x, past_key, past_value):
         attended, key, value = self.attention(self.attention_norm(x), past_key, past_value)
