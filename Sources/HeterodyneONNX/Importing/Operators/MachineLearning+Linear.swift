@@ -1,4 +1,4 @@
-// Heterodyne: ONNX operators: linear models, support vectors, and what becomes of scores.
+// Heterodyne: ONNX operators: linear models, and what becomes of scores.
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneGraph
@@ -170,73 +170,5 @@ enum ClassLabels {
 
     private static func mismatch(_ count: Int, _ scores: Term) -> GraphError {
         GraphError(.invalidAttribute, "\(count) labels are given for scores \(scores.type)")
-    }
-}
-
-/// `SVMRegressor`: a weighted sum of a kernel of the features and of support vectors.
-struct SupportVectors {
-    private let context: OperatorContext
-
-    init(_ context: OperatorContext) { self.context = context }
-
-    func regression() throws(GraphError) -> Term {
-        let builder = context.builder
-        let x = try context.featureRows()
-        let count = try context.int("n_supports", default: 0)
-        let coefficients = try context.optionalFloats("coefficients") ?? []
-        let features = try x.extents()[1]
-        var sum: Term
-        if count > 0 {
-            let vectors = try context.optionalFloats("support_vectors") ?? []
-            let (size, overflow) = count.multipliedReportingOverflow(by: features)
-            guard coefficients.count == count, !overflow, vectors.count == size else {
-                throw GraphError(
-                    .invalidAttribute,
-                    "\(vectors.count) numbers of support vectors and \(coefficients.count) coefficients are given for "
-                        + "\(count) vectors of \(features) features")
-            }
-            let matrix = try builder.constant(Literal(vectors, shape: [.fixed(count), .fixed(features)]))
-                .convert(x.scalarType)
-            let kernel = try self.kernel(x, matrix)
-            let weights = try builder.constant(Literal(coefficients, shape: [1, .fixed(count)])).convert(x.scalarType)
-            sum = try kernel.dot(weights, DotDimensions(leftContracting: [1], rightContracting: [1]))
-        } else {
-            guard coefficients.count == features else {
-                throw GraphError(
-                    .invalidAttribute, "\(coefficients.count) coefficients are given for \(features) features")
-            }
-            let weights = try builder.constant(Literal(coefficients, shape: [1, .fixed(features)]))
-                .convert(x.scalarType)
-            sum = try x.dot(weights, DotDimensions(leftContracting: [1], rightContracting: [1]))
-        }
-        sum = try sum + (try context.optionalFloats("rho")?.first ?? 0)
-        if try context.bool("one_class") {
-            sum = try sum.compare(.greater, 0).select(sum.like(1), sum.like(-1))
-        }
-        return try ScoreTransform(context).apply(sum).convert(.float32)
-    }
-
-    /// The kernel of every row of `x` and every vector.
-    private func kernel(_ x: Term, _ vectors: Term) throws(GraphError) -> Term {
-        let parameters = try context.optionalFloats("kernel_params") ?? []
-        let gamma = parameters.first ?? 0
-        let offset = parameters.count > 1 ? parameters[1] : 0
-        let degree = parameters.count > 2 ? parameters[2] : 0
-        let dot = DotDimensions(leftContracting: [1], rightContracting: [1])
-        switch try context.string("kernel_type", default: "LINEAR") {
-        case "LINEAR": return try x.dot(vectors, dot)
-        case "POLY":
-            let base = try x.dot(vectors, dot) * gamma + offset
-            return try base.power(base.like(degree))
-        case "SIGMOID": return try (x.dot(vectors, dot) * gamma + offset).tanh()
-        case "RBF":
-            let shape = Shape([x.shape[0], vectors.shape[0], x.shape[1]])
-            let difference = try x.broadcast(shape, dimensions: [0, 2]) - vectors.broadcast(shape, dimensions: [1, 2])
-            return try ((difference * difference).reduce(.sum, [2]) * -gamma).exp()
-        case let other:
-            throw GraphError(
-                .invalidAttribute,
-                "attribute 'kernel_type' is \(quoted(other)); it may be 'LINEAR', 'POLY', 'RBF', 'SIGMOID'")
-        }
     }
 }

@@ -52,6 +52,9 @@ extension OperatorTable {
         .term("SVMRegressor", domain: learningDomain) { (context) throws(GraphError) in
             try SupportVectors(context).regression()
         },
+        .values("SVMClassifier", domain: learningDomain) { (context) throws(GraphError) in
+            try SupportVectors(context).classification()
+        },
         .declined(
             "ZipMap", domain: learningDomain, because: "dictionaries are no tensors; use the classifier's scores"),
         .declined(
