@@ -24,7 +24,7 @@ struct ShapesTests {
 
     @Test("The files of cases are there")
     func files() {
-        #expect(ModelCase.load("shapes").count > 140)
+        #expect(ModelCase.load("shapes").count > 150)
         #expect(ModelCase.load("indexing").count > 70)
         #expect(ModelCase.load("reductions").count > 120)
         #expect(ModelCase.load("dynamic").count > 60)

@@ -39,6 +39,7 @@ final class BuilderFacts {
         guard isConstant(term) else { return nil }
         if let known = literals[term.value] { return known }
         if case .primitive(.constant(let literal)) = builder.nodes[Int(term.value.node)].operation { return literal }
+        try checkSize(of: term)
         let scratch = GraphBuilder()
         let copied = try copy([term.value], into: scratch, inputs: [:])
         try scratch.output("value", Term(scratch, copied[0]))
@@ -48,6 +49,23 @@ final class BuilderFacts {
         }
         literals[term.value] = result
         return result
+    }
+
+    /// Most bytes of a value that is computed while importing.
+    private static let byteLimit = 1 << 30
+
+    /// Throws `overflow` where computing a constant would need more memory than an import may take. A few bytes of a
+    /// model can ask for any amount.
+    private func checkSize(of term: Term) throws(GraphError) {
+        for node in ancestors(of: [term.value]) {
+            // Repeated elements take no memory, and others are there already.
+            if case .primitive(.constant) = builder.nodes[node].operation { continue }
+            for type in builder.nodes[node].resultTypes where try type.byteCount() > Self.byteLimit {
+                throw GraphError(
+                    .overflow,
+                    "depends on a constant \(type), which is too large to be computed while the model is imported")
+            }
+        }
     }
 
     /// Whether free dimensions decide the value.

@@ -52,6 +52,9 @@ extension OperatorContext {
         return try body(terms).map { .tensor(ImportedTensor($0, element ?? ONNXElementType($0.scalarType))) }
     }
 
+    /// Most elements of text that an operator gives.
+    private static let textLimit = 1 << 24
+
     private func movingText(
         _ values: [ImportedValue], _ body: ([Term]) throws(GraphError) -> [Term]
     ) throws(GraphError) -> [ImportedValue] {
@@ -68,6 +71,10 @@ extension OperatorContext {
         var results: [ImportedValue] = []
         for term in try body(terms) {
             let extents = try term.extents()
+            guard try term.type.elementCount() <= Self.textLimit else {
+                throw GraphError(
+                    .overflow, "text of \(try term.type.elementCount()) elements; the limit is \(Self.textLimit)")
+            }
             let literal = try literal(term)
             var elements: [String] = []
             for index in 0..<(try term.type.elementCount()) {

@@ -115,14 +115,29 @@ struct OperatorContext {
         return try scope.facts.literal(term)
     }
 
+    /// Most numbers that are read from a term.
+    private static let numberLimit = 1 << 24
+
+    /// The number of elements of a term whose numbers are to be read. Throws `overflow` for too many.
+    private func countToRead(_ term: Term) throws(GraphError) -> Int {
+        guard term.type.shape.fixedExtents != nil else { return 0 }
+        let count = try term.type.elementCount()
+        guard count <= Self.numberLimit else {
+            throw GraphError(
+                .overflow, "needs the numbers of \(term.type); at most \(Self.numberLimit) are read while importing")
+        }
+        return count
+    }
+
     /// The elements of a term as integers in row-major order. Throws `invalidType` for floats.
     func integers(of term: Term) throws(GraphError) -> [Int] {
         guard term.scalarType.isInteger || term.scalarType == .bool else {
             throw GraphError(.invalidType, "needs integers and was given \(term.type)")
         }
+        let count = try countToRead(term)
         let literal = try literal(term)
         var result: [Int] = []
-        for index in 0..<(try literal.type.elementCount()) {
+        for index in 0..<count {
             let bits = literal.bits(at: index)
             if term.scalarType == .int64 || term.scalarType == .uint64 {
                 result.append(Int(Int64(bitPattern: bits)))
@@ -135,9 +150,10 @@ struct OperatorContext {
 
     /// The elements of a term as numbers in row-major order.
     func numbers(of term: Term) throws(GraphError) -> [Double] {
+        let count = try countToRead(term)
         let literal = try literal(term)
         var result: [Double] = []
-        for index in 0..<(try literal.type.elementCount()) {
+        for index in 0..<count {
             result.append(term.scalarType.number(fromBits: literal.bits(at: index)))
         }
         return result

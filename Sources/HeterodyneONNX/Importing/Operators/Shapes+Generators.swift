@@ -53,7 +53,7 @@ extension OperatorContext {
                 throw GraphError(
                     .shapeMismatch, "there is no range from \(numbers[0]) to \(numbers[1]) by \(numbers[2])")
             }
-            count = .fixed(max(0, Int(steps)))
+            count = .fixed(Int(max(0, steps)))
         }
         // Narrow floats are computed in the stash type, float32 unless the model says otherwise.
         var computed = type
