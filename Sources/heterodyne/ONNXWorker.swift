@@ -1,7 +1,6 @@
 // Heterodyne: cases of the ONNX suite in processes of their own.
 // SPDX-License-Identifier: Apache-2.0
 
-import HeterodyneBackend
 import HeterodyneConformance
 import Synchronization
 
