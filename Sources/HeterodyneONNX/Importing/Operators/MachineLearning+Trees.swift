@@ -100,7 +100,7 @@ struct TreeEnsembleImport {
                     nodes.append(link)
                 }
             } else {
-                guard modes[index] == modes[index].rounded(), let mode = Mode(rawValue: Int(modes[index])) else {
+                guard let mode = Int(exactly: modes[index]).flatMap(Mode.init(rawValue:)) else {
                     throw GraphError(.invalidAttribute, "mode \(modes[index]) of node \(index) is not known")
                 }
                 node.mode = mode

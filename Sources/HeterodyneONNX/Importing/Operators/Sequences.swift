@@ -129,8 +129,13 @@ extension OperatorContext {
             guard others == joined.dimensions else {
                 throw GraphError(.shapeMismatch, "the elements of the list differ in shape")
             }
-            joined.dimensions[axis] += part.dimensions[axis]
+            let (sum, overflow) = joined.dimensions[axis].addingReportingOverflow(part.dimensions[axis])
+            guard !overflow else { throw GraphError(.overflow, "the joined text is too large") }
+            joined.dimensions[axis] = sum
         }
+        // Extents beside a zero may be of any size.
+        guard !joined.dimensions.contains(0) else { return joined }
+        _ = try Self.textCount(joined.dimensions)
         // Rows: everything from the axis on, for every position before it.
         let rows = joined.dimensions[..<axis].reduce(1, *)
         for row in 0..<rows {
