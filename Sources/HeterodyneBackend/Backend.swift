@@ -162,8 +162,31 @@ extension Invocation {
     public func unbind(output index: Int) {}
 }
 
+/// How far an evaluation may go; beyond it ends in an error.
+public struct EvaluationLimits: Sendable, Hashable {
+    /// The most iterations of one loop; nil for any number.
+    public var iterations: Int?
+    /// The most bytes of intermediate results; nil for what the evaluator allows anyway.
+    public var bytes: Int?
+
+    /// Limits; nil for none.
+    public init(iterations: Int? = nil, bytes: Int? = nil) {
+        self.iterations = iterations
+        self.bytes = bytes
+    }
+}
+
 /// Evaluates small graphs on literals; constant folding uses it, so that there is one semantics.
 public protocol Evaluator: Sendable {
-    /// The outputs of `graph` for `inputs`. Throws where an operation cannot be evaluated.
-    func evaluate(_ graph: Graph, _ inputs: [Literal]) throws(BackendError) -> [Literal]
+    /// The outputs of `graph` for `inputs`. Throws where an operation cannot be evaluated, or a limit is exceeded.
+    func evaluate(
+        _ graph: Graph, _ inputs: [Literal], limits: EvaluationLimits
+    ) throws(BackendError) -> [Literal]
+}
+
+extension Evaluator {
+    /// The outputs of `graph` for `inputs`, without further limits. Throws where an operation cannot be evaluated.
+    public func evaluate(_ graph: Graph, _ inputs: [Literal]) throws(BackendError) -> [Literal] {
+        try evaluate(graph, inputs, limits: EvaluationLimits())
+    }
 }

@@ -1,7 +1,19 @@
 // Heterodyne: the user's wishes for an imported model.
 // SPDX-License-Identifier: Apache-2.0
 
+import HeterodyneBackend
+import HeterodyneONNX
 public import HeterodyneRuntime
+
+/// What a model that is prepared is at.
+public enum ModelProgress: Sendable, Hashable {
+    /// So many of its nodes are graphs already.
+    case importing(done: Int, total: Int)
+    /// So many of the programs that are known so far are compiled.
+    case compiling(done: Int, total: Int)
+    /// Its programs run for the first time.
+    case running
+}
 
 /// The user's wishes for an imported model.
 public struct ModelOptions: Sendable {
@@ -15,6 +27,25 @@ public struct ModelOptions: Sendable {
     /// Most values that one run may have to compute before the rest of the graph is known.
     public var answerLimit = 4_096
 
+    /// Told what the model is at while it is imported and compiled, from the thread that does it.
+    public var progress: (@Sendable (ModelProgress) -> Void)?
+    /// The most iterations of a loop on constants that is computed while the model is imported.
+    public var constantIterationLimit = 100_000
+    /// The most bytes that constants which are computed while the model is imported may take, besides twice those of the
+    /// model's own.
+    public var constantByteLimit = 32 << 20
+
     /// The defaults: nothing is donated.
     public init() {}
+
+    /// The limits of what is computed while `model` is imported.
+    func constantLimits(of model: ONNXModel) -> EvaluationLimits {
+        var bytes = constantByteLimit
+        for tensor in model.graph.initializers {
+            let (doubled, overflow) = tensor.byteCount.multipliedReportingOverflow(by: 2)
+            let (sum, overflowing) = bytes.addingReportingOverflow(doubled)
+            bytes = overflow || overflowing ? Int.max : sum
+        }
+        return EvaluationLimits(iterations: constantIterationLimit, bytes: bytes)
+    }
 }

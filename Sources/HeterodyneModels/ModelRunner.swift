@@ -38,16 +38,17 @@ public final class ModelRunner: Sendable {
         self.runtime = runtime
         self.options = options
         self.evaluator = evaluator
+        let limits = options.constantLimits(of: model)
         importer = ONNXImporter(model) { (graph, inputs) throws(GraphError) in
-            try Self.evaluate(graph, inputs, evaluator)
+            try Self.evaluate(graph, inputs, evaluator, limits)
         }
         plans = Mutex(PlanCache(capacity: options.planLimit))
     }
 
     private static func evaluate(
-        _ graph: Graph, _ inputs: [Literal], _ evaluator: any Evaluator
+        _ graph: Graph, _ inputs: [Literal], _ evaluator: any Evaluator, _ limits: EvaluationLimits
     ) throws(GraphError) -> [Literal] {
-        do throws(BackendError) { return try evaluator.evaluate(graph, inputs) } catch {
+        do throws(BackendError) { return try evaluator.evaluate(graph, inputs, limits: limits) } catch {
             throw GraphError(
                 .unsupported,
                 "needs a value that cannot be computed while the model is compiled: \(error.message)")
@@ -68,9 +69,13 @@ public final class ModelRunner: Sendable {
     private func plan(_ signatures: [ONNXSignature?], _ answers: [Literal]) throws(ModelError) -> CompiledPlan {
         let key = PlanKey(signatures: signatures, answers: answers)
         if let known = plans.withLock({ $0.find(key) }) { return known }
-        let plan = try liftingONNX { () throws(ONNXError) in try importer.plan(for: signatures, answers: answers) }
+        let progress = options.progress
+        let plan = try liftingONNX { () throws(ONNXError) in
+            try importer.plan(for: signatures, answers: answers) { progress?(.importing(done: $0, total: $1)) }
+        }
         var programs: [Program?] = []
         for step in plan.steps {
+            progress?(.compiling(done: programs.count, total: plan.steps.count))
             guard step.purpose != .answer else {
                 programs.append(nil)
                 continue
@@ -79,6 +84,7 @@ public final class ModelRunner: Sendable {
         }
         let compiled = CompiledPlan(plan: plan, programs: programs)
         plans.withLock { $0.insert(compiled, for: key) }
+        progress?(.running)
         return compiled
     }
 

@@ -114,7 +114,9 @@ struct FoldingTests {
     @Test("Without an evaluator nothing happens; an evaluator that fails leaves the node")
     func evaluators() throws {
         struct Failing: Evaluator {
-            func evaluate(_ graph: Graph, _ inputs: [Literal]) throws(BackendError) -> [Literal] {
+            func evaluate(
+                _ graph: Graph, _ inputs: [Literal], limits: EvaluationLimits
+            ) throws(BackendError) -> [Literal] {
                 throw BackendError(.unsupported, "not this one")
             }
         }

@@ -91,9 +91,14 @@ public struct ReferenceBackend: Backend {
 }
 
 extension ReferenceEvaluator: Evaluator {
-    /// The outputs of `graph` for `inputs`, as `evaluate(_:inputs:)`.
-    public func evaluate(_ graph: Graph, _ inputs: [Literal]) throws(BackendError) -> [Literal] {
-        do throws(EvaluationError) { return try evaluate(graph, inputs: inputs) } catch {
+    /// The outputs of `graph` for `inputs`, as `evaluate(_:inputs:)`, within the evaluator's own limits and those given.
+    public func evaluate(
+        _ graph: Graph, _ inputs: [Literal], limits: EvaluationLimits
+    ) throws(BackendError) -> [Literal] {
+        var limited = self
+        limited.options.maximumIterations = [options.maximumIterations, limits.iterations].compactMap(\.self).min()
+        limited.options.maximumBytes = min(options.maximumBytes, limits.bytes ?? Int.max)
+        do throws(EvaluationError) { return try limited.evaluate(graph, inputs: inputs) } catch {
             throw BackendError(error, device: nil, fallback: .executionFailed)
         }
     }

@@ -26,6 +26,8 @@ final class ImportSession {
     /// Terms to be kept with the question at hand.
     private var pendingKept: [Term] = []
     private var callDepth = 0
+    /// Told how many of the graph's nodes are done.
+    var progress: ((_ done: Int, _ total: Int) -> Void)?
 
     /// Bytes that a sparse tensor may take when its zeros are written out.
     let sparseByteLimit = 1 << 30
@@ -84,6 +86,7 @@ final class ImportSession {
             kept.removeAll(keepingCapacity: true)
             for name in lastUses.dying[index] { current.forget(name) }
             index += 1
+            if index % 64 == 0 { progress?(index, graph.nodes.count) }
         }
         let outputs = try current.outputs(graph.outputs.map(\.name))
         try finish(zip(graph.outputs, outputs).map { ($0.name, $1) })

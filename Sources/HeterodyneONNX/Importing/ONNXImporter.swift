@@ -25,9 +25,12 @@ public struct ONNXImporter: Sendable {
     /// What to run for inputs of the given signatures, in order of the model's inputs, and the answers so far. An input
     /// with an initializer may be nil.
     ///
+    /// `progress` is told now and then how many nodes of how many are done.
+    ///
     /// - Throws: what the first node that cannot be imported throws, with its name.
     public func plan(
-        for signatures: [ONNXSignature?], answers: [Literal] = []
+        for signatures: [ONNXSignature?], answers: [Literal] = [],
+        progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) throws(ONNXError) -> ImportPlan {
         let inputs = model.graph.inputs
         guard signatures.count == inputs.count else {
@@ -45,6 +48,7 @@ public struct ONNXImporter: Sendable {
             try input.check(signature)
         }
         let session = ImportSession(model, answers, evaluate)
+        session.progress = progress
         do throws(GraphError) { return try session.importModel(signatures) } catch {
             let kind: ONNXError.Kind =
                 switch error.kind {

@@ -60,7 +60,7 @@ struct BenchCommand: ParsableCommand {
         try reporting(arguments.model) {
             progress.show("compiling for \(device.id)")
             let start = ContinuousClock.now
-            let prepared = try PreparedModel(try arguments.runner(model, on: device), inputs)
+            let prepared = try PreparedModel(try arguments.runner(model, on: device, progress: progress), inputs)
             let compileSeconds = Self.seconds(since: start)
             progress.show("warming up on \(device.id)")
             for _ in 0..<3 { try prepared.run() }

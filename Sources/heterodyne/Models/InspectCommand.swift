@@ -47,16 +47,18 @@ struct InspectCommand: ParsableCommand {
         }
         for device in arguments.device == nil ? Device.all : [try arguments.target()] {
             let line = ProgressLine()
-            line.show("compiling for \(device.id)")
-            let text = describe(model, inputs, device)
+            line.show("importing \(arguments.model)")
+            let text = describe(model, inputs, device, line)
             line.finish()
             print("\n\(text)")
         }
     }
 
-    private func describe(_ model: ONNXModel, _ inputs: [String: ONNXData], _ device: Device) -> String {
+    private func describe(
+        _ model: ONNXModel, _ inputs: [String: ONNXData], _ device: Device, _ progress: ProgressLine
+    ) -> String {
         do {
-            let runner = try arguments.runner(model, on: device)
+            let runner = try arguments.runner(model, on: device, progress: progress)
             let compiled = try runner.plan(for: inputs.mapValues(\.signature))
             var lines = ["\(device.id):"]
             for report in compiled.programs.compactMap({ $0?.report }) { lines += Self.lines(report) }

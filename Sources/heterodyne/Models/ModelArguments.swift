@@ -84,8 +84,12 @@ struct ModelArguments: ParsableArguments {
     func target() throws -> Device { try device.map { try heterodyne_cli.device($0) } ?? Device.current }
 
     /// A runner of the model on `device`, as the options wish.
-    func runner(_ model: ONNXModel, on device: Device) throws -> ModelRunner {
+    func runner(_ model: ONNXModel, on device: Device, progress: ProgressLine? = nil) throws -> ModelRunner {
         var options = ModelOptions()
+        if let progress {
+            let path = self.model
+            options.progress = { progress.show($0, of: path, on: device.id) }
+        }
         options.program.label = self.model
         options.program.compiler.isStrict = strict
         options.program.compiler.threads = threads

@@ -3,6 +3,7 @@
 
 import Dispatch
 import Foundation
+import HeterodyneModels
 import Synchronization
 
 /// Shows what is being done, and for how long, once it takes more than a second; nothing where standard error is no
@@ -37,6 +38,17 @@ final class ProgressLine: Sendable {
             if state.phase != phase { state.started = .now }
             state.phase = phase
             state.fraction = fraction
+        }
+    }
+
+    /// From now on, the model at `path` is at `progress`.
+    func show(_ progress: ModelProgress, of path: String, on device: String) {
+        switch progress {
+        case .importing(let done, let total):
+            show("importing \(path)", fraction: Double(done) / Double(max(1, total)))
+        case .compiling(let done, let total):
+            show("compiling for \(device)", fraction: total > 1 ? Double(done) / Double(total) : nil)
+        case .running: show("running on \(device)")
         }
     }
 

@@ -60,7 +60,7 @@ struct RunCommand: ParsableCommand {
         let inputs = try arguments.inputs(of: model)
         try reporting(path) {
             progress.show("compiling for \(device.id) and running")
-            let prepared = try PreparedModel(try arguments.runner(model, on: device), inputs)
+            let prepared = try PreparedModel(try arguments.runner(model, on: device, progress: progress), inputs)
             progress.show("running on \(device.id)")
             try prepared.run()
             let outputs = try prepared.outputs()
