@@ -51,6 +51,10 @@ typedef struct {
     void (*gemv_columns)(int64_t m, int64_t k, const float *a, int64_t lda, const float *x, float *y);
     void (*gemv_rows_f64)(int64_t m, int64_t k, const double *a, int64_t lda, const double *x, double *y);
     void (*gemv_columns_f64)(int64_t m, int64_t k, const double *a, int64_t lda, const double *x, double *y);
+    // rows of windows, the source with a stride: y += w x, y = max(y, x), y = x
+    void (*window_add)(float *y, const float *x, int64_t n, int64_t stride, float w);
+    void (*window_max)(float *y, const float *x, int64_t n, int64_t stride);
+    void (*window_copy)(float *y, const float *x, int64_t n, int64_t stride);
     // attention: one step of the online softmax over a block of scores [rows][stride]
     void (*softmax_step)(float *scores, int64_t stride, int64_t rows, int64_t cols, float *maximum, float *sum,
                          float *factor);
@@ -72,6 +76,8 @@ void *hk_scratch(size_t bytes);
 /// Another such buffer, for what the calling thread prepares for all threads of a pool run; it and `hk_scratch` do not
 /// overlap.
 void *hk_shared_scratch(size_t bytes);
+/// A third, for a tile of windows that is multiplied with the other two at hand.
+void *hk_window_scratch(size_t bytes);
 #define HK_SCRATCH_LIMIT ((size_t)16 << 20)
 
 /// Class that a type is computed in, or -1 for the 4-bit types.

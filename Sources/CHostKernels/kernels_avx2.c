@@ -18,6 +18,7 @@
 #include "levels/move.inc.h"
 #include "levels/rows.inc.h"
 #include "levels/gemm.inc.h"
+#include "levels/windows.inc.h"
 #include "levels/table.inc.h"
 #pragma clang attribute pop
 #endif

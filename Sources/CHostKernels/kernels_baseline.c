@@ -18,4 +18,5 @@
 #include "levels/move.inc.h"
 #include "levels/rows.inc.h"
 #include "levels/gemm.inc.h"
+#include "levels/windows.inc.h"
 #include "levels/table.inc.h"

@@ -171,8 +171,8 @@ typedef struct {
     size_t bytes;
 } scratch_block;
 
-/// Own: for the thread alone. Shared: for what a caller prepares for all threads of its pool.
-enum { OWN, SHARED, SCRATCH_KINDS };
+/// Own: for the thread alone. Shared: for what a caller prepares for all threads of its pool. Windows: a tile of them.
+enum { OWN, SHARED, WINDOWS, SCRATCH_KINDS };
 
 static _Thread_local scratch_block scratch[SCRATCH_KINDS];
 static pthread_key_t scratch_keys[SCRATCH_KINDS];
@@ -181,7 +181,8 @@ static int scratch_keys_made;
 
 static void make_keys(void) {
     scratch_keys_made = pthread_key_create(&scratch_keys[OWN], free) == 0
-        && pthread_key_create(&scratch_keys[SHARED], free) == 0;
+        && pthread_key_create(&scratch_keys[SHARED], free) == 0
+        && pthread_key_create(&scratch_keys[WINDOWS], free) == 0;
 }
 
 static void *scratch_of(int kind, size_t bytes) {
@@ -201,5 +202,7 @@ static void *scratch_of(int kind, size_t bytes) {
 void *hk_scratch(size_t bytes) { return scratch_of(OWN, bytes); }
 
 void *hk_shared_scratch(size_t bytes) { return scratch_of(SHARED, bytes); }
+
+void *hk_window_scratch(size_t bytes) { return scratch_of(WINDOWS, bytes); }
 
 size_t hk_thread_scratch_limit(void) { return HK_SCRATCH_LIMIT; }

@@ -88,5 +88,6 @@ void hk_pool_run(hk_pool *pool, hk_pool_fn fn, void *context, int64_t chunks);
 #include "hk_attention.h"
 #include "hk_move.h"
 #include "hk_matmul.h"
+#include "hk_windows.h"
 
 #endif

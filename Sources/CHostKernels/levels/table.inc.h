@@ -38,6 +38,9 @@ const hk_kernels HK_TABLE = {
     .gemv_columns = gemv_columns_f32,
     .gemv_rows_f64 = gemv_rows_f64,
     .gemv_columns_f64 = gemv_columns_f64,
+    .window_add = window_add,
+    .window_max = window_max,
+    .window_copy = window_copy,
     .stream_copy = stream_copy,
     .transpose4 = transpose4,
 };

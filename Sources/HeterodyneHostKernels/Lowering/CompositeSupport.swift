@@ -8,7 +8,7 @@ public import HeterodyneGraph
 /// Which composites the kernels run whole, for which types and shapes.
 public enum CompositeSupport {
     /// Names of the composites that are run whole, at least for some types and shapes.
-    public static let names: Set<String> = elementwiseNames.union(RowOperation.names).union([
+    public static let names: Set<String> = elementwiseNames.union(RowOperation.names).union(WindowPlan.names).union([
         FusedRegion.name, AttentionPlan.name,
     ])
 
@@ -21,6 +21,7 @@ public enum CompositeSupport {
         if composite is FusedRegion { return true }
         if ElementwiseCode.plan(composite, first.scalarType) != nil { return true }
         if RowOperation(composite, operands) != nil { return true }
+        if WindowPlan(composite, operands) != nil { return true }
         return AttentionPlan(composite, operands) != nil
     }
 }

@@ -13,6 +13,7 @@ extension Lowering {
             return [try lowerElementwise(node)]
         }
         if let operation = RowOperation(composite, types) { return [try lowerRows(operation, node)] }
+        if let plan = WindowPlan(composite, types) { return [try lowerWindows(plan, node)] }
         if let plan = AttentionPlan(composite, types) { return [try lowerAttention(plan, node)] }
         throw BackendError(.unsupported, "the composite has no kernel for \(types); decompose it")
     }
