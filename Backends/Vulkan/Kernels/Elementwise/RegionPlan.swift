@@ -126,7 +126,8 @@ struct RegionPlan: Hashable, Sendable {
             guard inputs.count == arity else { throw .typeMismatch("\(step.operation) of \(inputs.count) operands") }
             switch step.operation {
             case .unary(let op): results.append(code.unary(op, inputs[0], type))
-            case .binary(let op): results.append(code.binary(op, inputs[0], inputs[1], type))
+            case .binary(let op):
+                results.append(withConstantZero(code, op, step, inputs) ?? code.binary(op, inputs[0], inputs[1], type))
             case .compare(let direction): results.append(code.compare(direction, inputs[0], inputs[1], type))
             case .select: results.append(code.select(inputs[0], inputs[1], inputs[2]))
             case .convert(let to): results.append(code.convert(inputs[0], from: type, to: to))
@@ -138,5 +139,18 @@ struct RegionPlan: Hashable, Sendable {
         var values: [KernelValue] = []
         for output in outputs { values.append(try value(output.register)) }
         return values
+    }
+
+    /// A sum, difference, product or quotient of floats one of which is a constant zero, else nil.
+    private func withConstantZero(
+        _ code: ScalarCode, _ op: HeterodyneGraph.BinaryOperator, _ step: Step, _ inputs: [KernelValue]
+    ) -> KernelValue? {
+        guard step.types[0].isFloatingPoint, step.operands.count == 2 else { return nil }
+        for (index, register) in step.operands.enumerated() {
+            guard case .constant(let bits, let type) = register, type.number(fromBits: bits) == 0 else { continue }
+            let isNegative = bits >> UInt64(type.bitWidth - 1) & 1 == 1
+            return code.binary(op, inputs[1 - index], .init(isFirst: index == 0, isNegative: isNegative))
+        }
+        return nil
     }
 }
