@@ -55,6 +55,7 @@ typedef struct {
     void (*window_add)(float *y, const float *x, int64_t n, int64_t stride, float w);
     void (*window_max)(float *y, const float *x, int64_t n, int64_t stride);
     void (*window_copy)(float *y, const float *x, int64_t n, int64_t stride);
+    float (*window_sum)(const float *x, int64_t n);
     // attention: one step of the online softmax over a block of scores [rows][stride]
     void (*softmax_step)(float *scores, int64_t stride, int64_t rows, int64_t cols, float *maximum, float *sum,
                          float *factor);

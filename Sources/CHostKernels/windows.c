@@ -197,6 +197,7 @@ typedef struct {
     float *y;
     int64_t pixels, image;
     int kind, counts_padding;
+    int is_whole;                        ///< a mean over the whole image
 } pooling;
 
 /// How many taps count for output `o` along dimension `d`.
@@ -216,6 +217,10 @@ static void pool_chunk(void *context, int64_t chunk, int thread) {
     const hk_windows *w = p->w;
     const float *x = p->x + chunk * p->image;
     float *y = p->y + chunk * p->pixels;
+    if (p->is_whole) {
+        *y = p->kernels->window_sum(x, p->image) / (float)p->image;
+        return;
+    }
     const float initial = p->kind == HK_POOL_MAXIMUM ? -__builtin_inff() : 0;
     for (int64_t h = 0; h < w->out[0]; h++)
         for (int64_t i = 0; i < w->out[1]; i++) {
@@ -250,6 +255,10 @@ int hk_pool_windows(const hk_windows *w, int kind, int counts_padding, const flo
     if (x == NULL || y == NULL) return HK_ERR_ARGUMENT;
     pooling p = {.kernels = hk_current(), .w = w, .x = x, .y = y, .kind = kind, .counts_padding = counts_padding,
                  .pixels = w->out[0] * w->out[1] * w->out[2], .image = w->in[0] * w->in[1] * w->in[2]};
+    p.is_whole = kind == HK_POOL_AVERAGE;
+    for (int d = 0; d < 3; d++)
+        p.is_whole = p.is_whole && w->out[d] == 1 && w->kernel[d] == w->in[d] && w->dilation[d] == 1 && w->low[d] == 0
+            && (!counts_padding || w->high[d] == 0);
     const int64_t work = w->batch * w->channels * p.pixels * w->kernel[0] * w->kernel[1] * w->kernel[2];
     hk_parallel(pool, work, pool_chunk, &p, w->batch * w->channels);
     return HK_OK;

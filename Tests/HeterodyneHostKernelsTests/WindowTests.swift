@@ -59,6 +59,7 @@ extension HostKernels {
             Geometry(fixed: [2, 4, 8, 4], dimensions: [one, [10, 3, 3, 1, 0, 1], [9, 2, 3, 1, 1, 0]]),
             Geometry(
                 fixed: [1, 4, 6, 1], dimensions: [[5, 2, 1, 1, 0, 1], [6, 3, 2, 1, 1, 1], [7, 2, 1, 3, 2, 1]]),
+            Geometry(fixed: [2, 3, 3, 1], dimensions: [one, [13, 13, 1, 1, 0, 0], [11, 11, 1, 1, 0, 0]]),
             Geometry(fixed: [1, 9, 5, 1], dimensions: [one, one, [50, 7, 3, 2, -2, 4]]),
             Geometry(fixed: [1, 24, 100, 1], dimensions: [one, [6, 3, 1, 1, 1, 1], [7, 3, 1, 1, 1, 1]]),
             Geometry(fixed: [1, 3, 16, 1], dimensions: [one, [23, 7, 2, 1, 3, 3], [30, 7, 2, 1, 3, 3]]),

@@ -41,6 +41,7 @@ const hk_kernels HK_TABLE = {
     .window_add = window_add,
     .window_max = window_max,
     .window_copy = window_copy,
+    .window_sum = window_sum,
     .stream_copy = stream_copy,
     .transpose4 = transpose4,
 };

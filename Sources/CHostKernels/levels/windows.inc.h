@@ -37,3 +37,19 @@ static void window_copy(float *y, const float *x, int64_t n, int64_t stride) {
         for (int64_t i = 0; i < n; i++) y[i] = x[i * stride];
     }
 }
+
+/// The sum of n neighbouring elements, in four vectors that join in a fixed tree.
+static float window_sum(const float *x, int64_t n) {
+    vf a = vf_set(0), b = a, c = a, d = a;
+    int64_t i = 0;
+    for (; i + 4 * FW <= n; i += 4 * FW) {
+        a += vf_load(x + i);
+        b += vf_load(x + i + FW);
+        c += vf_load(x + i + 2 * FW);
+        d += vf_load(x + i + 3 * FW);
+    }
+    for (; i + FW <= n; i += FW) a += vf_load(x + i);
+    float rest = 0;
+    for (; i < n; i++) rest += x[i];
+    return vf_sum((a + b) + (c + d)) + rest;
+}
