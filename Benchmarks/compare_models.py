@@ -12,6 +12,7 @@ this script looks for it). Prints a Markdown table of medians over the rounds; r
 import argparse
 import os
 import pathlib
+import re
 import signal
 import statistics
 import subprocess
@@ -34,7 +35,7 @@ binding = session.io_binding()
 for value in session.get_inputs():
     shape = [d if isinstance(d, int) else int(dims.get(d, 1)) for d in value.shape]
     kind = types[value.type]
-    data = random.standard_normal(shape) if "float" in value.type or "double" in value.type else random.integers(0, 10, shape)
+    data = random.standard_normal(shape) if "float" in value.type or "double" in value.type else random.integers(0, 2, shape)
     binding.bind_cpu_input(value.name, data.astype(kind))
 for value in session.get_outputs():
     binding.bind_output(value.name)
@@ -95,7 +96,10 @@ def peer_python():
 def measure(model, arguments):
     """Medians in milliseconds by engine; a text where an engine cannot run the model."""
     binary = ROOT / ".build" / "release" / "heterodyne"
-    dims = [f"--dim={d}" for d in arguments.dim]
+    # Dimensions that this model does not have would be mistakes.
+    described = subprocess.run([binary, "inspect", model, "--device", "none"], capture_output=True, text=True).stdout
+    inputs = described.partition("inputs:")[2].partition("outputs:")[0]
+    dims = [f"--dim={d}" for d in arguments.dim if re.search(rf"[\[ ]{re.escape(d.split('=')[0])}[,\]]", inputs)]
     commands = {
         "Heterodyne": [str(binary), "bench", model, "--interactive", "--device", arguments.device, "--threads",
                        str(arguments.threads), *dims],
