@@ -11,8 +11,9 @@ import HeterodyneOps
 /// The meaning stays: a composite is put only where it computes the same function of the same operands, up to the order
 /// and rounding of its arithmetic, and where nothing but its result is used. Constants may differ from the composite's
 /// own by 1e-6 of their size, as numbers in float32 files do. One thing is defined where it was not: a query of an
-/// attention that sees no key gives zeros where the written-out softmax is NaN. With `ArithmeticMode.uncontracted`
-/// nothing is put.
+/// attention that sees no key gives zeros where the written-out softmax is NaN; where a graph guards against that by
+/// zeros in place of NaN weights, NaN that come from the operands are no longer hidden by the guard. With
+/// `ArithmeticMode.uncontracted` nothing is put.
 public struct Recognition: Pass {
     /// `recognize`.
     public let name = "recognize"

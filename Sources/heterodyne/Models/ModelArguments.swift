@@ -30,7 +30,7 @@ struct ModelArguments: ParsableArguments {
             """
             An input: NAME=FILE.npy, NAME=FILE.pb (an ONNX tensor), NAME=random or NAME=random:SEED. Without a name, \
             'random' or 'random:SEED' stands for every input that is not given. Random floats are normal with mean 0 \
-            and deviation 1, integers are 0 to 9, truth values either.
+            and deviation 1, integers are 0 or 1, truth values either.
             """, valueName: "input"))
     var input: [String] = []
 

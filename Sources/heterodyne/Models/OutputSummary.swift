@@ -34,6 +34,7 @@ enum OutputSummary {
     }
 
     static func number(_ value: Double) -> String {
+        if value.isNaN { return "nan" }
         if value == value.rounded(), abs(value) < 1e15 { return String(Int(value)) }
         return String(format: "%.6g", value)
     }
