@@ -43,14 +43,7 @@ struct CompileCommand: ParsableCommand {
 
     func run() throws {
         let text = try read(file)
-        var numbers: [String: Int] = [:]
-        for binding in bindings {
-            let parts = binding.split(separator: "=", maxSplits: 1)
-            guard parts.count == 2, let number = Int(parts[1]), number >= 0 else {
-                throw ValidationError("'--bind \(binding)' is not symbol=number, such as batch=4")
-            }
-            numbers[String(parts[0])] = number
-        }
+        let numbers = try extents(bindings, option: "--bind", kind: "symbol=number")
         let target = try device.map { try heterodyne_cli.device($0) } ?? Device.current
         var options = ProgramOptions()
         options.label = file

@@ -61,14 +61,7 @@ struct ExportCommand: ParsableCommand {
         if let conformance { return try writeCases(to: conformance) }
         guard let file, let output else { return }
         let text = try read(file)
-        var numbers: [String: Int] = [:]
-        for binding in bindings {
-            let parts = binding.split(separator: "=", maxSplits: 1)
-            guard parts.count == 2, let number = Int(parts[1]), number >= 0 else {
-                throw ValidationError("'--bind \(binding)' is not symbol=number, such as batch=4")
-            }
-            numbers[String(parts[0])] = number
-        }
+        let numbers = try extents(bindings, option: "--bind", kind: "symbol=number")
         var options = ONNXWriteOptions(opset: opset)
         options.modelName = name ?? URL(filePath: file).deletingPathExtension().lastPathComponent
         do {

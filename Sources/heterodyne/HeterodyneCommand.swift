@@ -46,3 +46,16 @@ func read(_ path: String) throws -> String {
 func device(_ name: String) throws -> Device {
     do { return try Device(name) } catch { throw ValidationError("\(error)") }
 }
+
+/// The numbers that arguments such as `batch=4` give to names. Throws a usage error with the `option` and its `kind`.
+func extents(_ arguments: [String], option: String, kind: String) throws -> [String: Int] {
+    var numbers: [String: Int] = [:]
+    for argument in arguments {
+        let parts = argument.split(separator: "=", maxSplits: 1)
+        guard parts.count == 2, let number = Int(parts[1]), number >= 0 else {
+            throw ValidationError("'\(option) \(argument)' is not \(kind), such as batch=4")
+        }
+        numbers[String(parts[0])] = number
+    }
+    return numbers
+}

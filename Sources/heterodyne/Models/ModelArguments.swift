@@ -61,15 +61,7 @@ struct ModelArguments: ParsableArguments {
 
     /// The free dimensions that were given.
     func extents() throws -> [String: Int] {
-        var result: [String: Int] = [:]
-        for text in dimensions {
-            let parts = text.split(separator: "=", maxSplits: 1)
-            guard parts.count == 2, let number = Int(parts[1]), number >= 0 else {
-                throw ValidationError("'--dim \(text)' is not NAME=NUMBER, such as batch=4")
-            }
-            result[String(parts[0])] = number
-        }
-        return result
+        try heterodyne_cli.extents(dimensions, option: "--dim", kind: "NAME=NUMBER")
     }
 
     /// The model, read and checked.
