@@ -56,9 +56,12 @@ let package = Package(
         // The language and the contract.
         module("HeterodyneGraph", []),
         module("HeterodyneBackend", ["HeterodyneGraph"]),
+        // Wider and narrower scalar types from float32 and 32-bit words.
+        module("HeterodyneEmulation", []),
         // Composites, passes, runtime.
         module("HeterodyneOps", ["HeterodyneGraph"]),
-        module("HeterodyneCompiler", ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend"]),
+        module(
+            "HeterodyneCompiler", ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneEmulation"]),
         module(
             "HeterodyneRuntime",
             ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", logging]),
@@ -66,7 +69,7 @@ let package = Package(
         .target(name: "CHostKernels"),
         module("HeterodyneHostKernels", ["HeterodyneGraph", "HeterodyneBackend", "CHostKernels"]),
         // Kernels for devices that take SPIR-V.
-        module("HeterodyneKernelIR", ["HeterodyneGraph"]),
+        module("HeterodyneKernelIR", ["HeterodyneGraph", "HeterodyneEmulation"]),
         // The part of the Vulkan interface that the Vulkan backend uses, as C declarations.
         .target(name: "CVulkan"),
         // Backends.
@@ -86,7 +89,7 @@ let package = Package(
             "HeterodyneConformance",
             [
                 "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
-                "HeterodyneONNX", "HeterodyneModels",
+                "HeterodyneONNX", "HeterodyneModels", "HeterodyneEmulation",
             ]),
         module(
             "Heterodyne",
@@ -117,6 +120,7 @@ let package = Package(
             path: "Benchmarks/Heterodyne", swiftSettings: settings),
         .target(name: "AllocationCounter", path: "Benchmarks/AllocationCounter"),
         // Tests.
+        tests("HeterodyneEmulationTests", ["HeterodyneEmulation"]),
         tests("HeterodyneGraphTests", ["HeterodyneGraph", "HeterodyneOps"]),
         tests("HeterodyneBackendTests", ["HeterodyneGraph", "HeterodyneBackend"]),
         tests(

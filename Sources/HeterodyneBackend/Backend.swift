@@ -54,6 +54,9 @@ public struct CompilationUnit: Sendable {
     public var graph: Graph
     /// Indices of inputs whose buffers the program may overwrite.
     public var donatedInputs: Set<Int>
+    /// Types that kernels compute by emulation, as `Capabilities.emulations` says, even where the device has them: where
+    /// the owner masked them. Nodes with these types are then supported as `.afterLegalization`, not natively.
+    public var emulatedTypes: Set<ScalarType>
     /// How arithmetic may be reordered.
     public var arithmetic: ArithmeticMode
     /// The most threads to use, for devices that have threads; nil for all.
@@ -63,11 +66,12 @@ public struct CompilationUnit: Sendable {
 
     /// A unit.
     public init(
-        graph: Graph, donatedInputs: Set<Int> = [], arithmetic: ArithmeticMode = .fast, threads: Int? = nil,
-        label: String = "program"
+        graph: Graph, donatedInputs: Set<Int> = [], emulatedTypes: Set<ScalarType> = [],
+        arithmetic: ArithmeticMode = .fast, threads: Int? = nil, label: String = "program"
     ) {
         self.graph = graph
         self.donatedInputs = donatedInputs
+        self.emulatedTypes = emulatedTypes
         self.arithmetic = arithmetic
         self.threads = threads
         self.label = label

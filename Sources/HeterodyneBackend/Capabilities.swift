@@ -114,12 +114,42 @@ public struct Rate: Sendable, Hashable, Codable {
     }
 }
 
+/// How a backend's own kernels compute a scalar type that the device lacks.
+public struct Emulation: Sendable, Hashable {
+    /// For people: the method, for instance `pairs of float32`.
+    public var method: String
+    /// Significant bits of results, the hidden one included; nil where results are exact.
+    public var precision: Int?
+    /// The usages that kernels emulate.
+    public var usages: ScalarUsage
+    /// Primitives that they do not.
+    public var exceptions: [SupportException]
+    /// How many times slower an operation is than in the type that stands in, estimated.
+    public var costFactor: Double
+
+    /// An emulation.
+    public init(
+        method: String, precision: Int?, usages: ScalarUsage = .compute, exceptions: [SupportException] = [],
+        costFactor: Double
+    ) {
+        self.method = method
+        self.precision = precision
+        self.usages = usages
+        self.exceptions = exceptions
+        self.costFactor = costFactor
+    }
+}
+
 /// What a device can do.
 public struct Capabilities: Sendable, Hashable {
     /// The usages of each scalar type; absent types cannot even be stored.
     public var scalarTypes: [ScalarType: ScalarUsage]
     /// Primitives that are missing although the usages promise them.
     public var exceptions: [SupportException]
+    /// Types that the backend's kernels can compute where the device lacks them (or they are masked). They are used only in
+    /// units that name them in `CompilationUnit.emulatedTypes`, where the owner's policy asks for it. A backend lists a
+    /// type only after its self-test has shown that the device keeps what the emulation rests on.
+    public var emulations: [ScalarType: Emulation]
     /// Names of the composites that the backend runs whole, at least for some types and shapes.
     public var claims: Set<String>
     /// What is taken fused.
@@ -137,12 +167,14 @@ public struct Capabilities: Sendable, Hashable {
 
     /// A set of capabilities.
     public init(
-        scalarTypes: [ScalarType: ScalarUsage], exceptions: [SupportException] = [], claims: Set<String> = [],
-        fusion: FusionCapabilities = .none, roles: Set<DeviceRole> = [.inference, .training],
+        scalarTypes: [ScalarType: ScalarUsage], exceptions: [SupportException] = [],
+        emulations: [ScalarType: Emulation] = [:], claims: Set<String> = [], fusion: FusionCapabilities = .none,
+        roles: Set<DeviceRole> = [.inference, .training],
         maximumBufferByteCount: Int, hasUnifiedMemory: Bool, rates: [Rate] = [], numerics: Numerics
     ) {
         self.scalarTypes = scalarTypes
         self.exceptions = exceptions
+        self.emulations = emulations
         self.claims = claims
         self.fusion = fusion
         self.roles = roles

@@ -26,11 +26,37 @@ public struct NodeSignature: Sendable {
     }
 }
 
+extension NodeSignature {
+    /// Every scalar type that the node computes with or gives, those of its attributes and regions included.
+    public var scalarTypes: Set<ScalarType> {
+        var types = Set((operandTypes + resultTypes).map(\.scalarType))
+        if case .primitive(.dot(_, let accumulation, let result)) = operation {
+            types.formUnion([accumulation, result])
+        }
+        for region in operation.regions { types.formUnion(region.scalarTypes) }
+        return types
+    }
+}
+
+extension Graph {
+    /// Every scalar type of its values, those inside regions included.
+    public var scalarTypes: Set<ScalarType> {
+        var types = Set<ScalarType>()
+        for node in nodes {
+            for type in node.resultTypes { types.insert(type.scalarType) }
+            if case .primitive(.dot(_, let accumulation, _)) = node.operation { types.insert(accumulation) }
+            for region in node.operation.regions { types.formUnion(region.scalarTypes) }
+        }
+        return types
+    }
+}
+
 /// Whether and how a device runs a node.
 public enum Support: Sendable, Hashable {
     /// As it stands.
     case native
-    /// After another scalar type has been put in place of one that the device lacks.
+    /// In the backend's own kernels with another scalar type in place of one that the device lacks, one of
+    /// `Capabilities.emulations`; the reason says how.
     case afterLegalization(reason: String)
     /// After the composite has been decomposed.
     case byDecomposition

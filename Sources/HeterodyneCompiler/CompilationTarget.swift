@@ -38,6 +38,8 @@ public struct CompilerOptions: Sendable, Hashable {
     public var recognizes: Bool = true
     /// Whether every decision that is not free is an error.
     public var isStrict: Bool = false
+    /// What happens where a device lacks a scalar type.
+    public var scalarTypes = ScalarTypePolicy.standard
     /// How far arithmetic may be reordered.
     public var arithmetic: ArithmeticMode = .fast
     /// The most threads to use; nil for all.

@@ -12,7 +12,12 @@ public struct CompiledGraph: Sendable {
         public var target: Int
         /// The graph to compile; its inputs and outputs stand for `inputs` and `outputs`.
         public var graph: Graph
-        /// The values of the placed graph that the part reads.
+        /// Types that the device's kernels emulate in this part.
+        public var emulatedTypes: Set<ScalarType>
+        /// How far arithmetic may be reordered in this part: not at all where the graph's own emulation rests on it.
+        public var arithmetic: ArithmeticMode
+        /// The values of the placed graph that the part reads. The graph's input may have another scalar type and shape of
+        /// as many bytes, where the device lacks the value's type.
         public var inputs: [Value]
         /// The values of the placed graph that the part makes.
         public var outputs: [Value]
@@ -56,7 +61,8 @@ public struct Compiler: Sendable {
         let context = PassContext(target: primary, options: options, evaluator: evaluator, label: label)
         context.report.devices = targets.map(\.device)
         let placed = try Pipeline.beforePlacement.run(graph, in: context)
-        let segments = try Partitioner(graph: placed, targets: targets).segments(&context.report)
+        let segments = try Partitioner(graph: placed, targets: targets, policy: options.scalarTypes).segments(
+            &context.report)
         recordTransfers(placed, segments, &context.report)
         if options.isStrict { try refuseCosts(context.report) }
         var parts: [CompiledGraph.Part] = []
@@ -69,7 +75,8 @@ public struct Compiler: Sendable {
             context.stages += inner.stages
             parts.append(
                 .init(
-                    target: segment.target, graph: lowered, inputs: segment.part.inputs, outputs: segment.part.outputs))
+                    target: segment.target, graph: lowered, emulatedTypes: segment.emulatedTypes,
+                    arithmetic: options.arithmetic, inputs: segment.part.inputs, outputs: segment.part.outputs))
         }
         let duration = start.duration(to: .now)
         context.report.seconds =

@@ -8,6 +8,8 @@ public import HeterodyneGraph
 public struct Segment: Sendable {
     /// The device, as an index into the targets.
     public var target: Int
+    /// Types that the device's kernels emulate in this part.
+    public var emulatedTypes: Set<ScalarType> = []
     /// The part; its inputs and outputs name values of the whole graph.
     public var part: Subgraph
 }
@@ -18,6 +20,7 @@ public struct Segment: Sendable {
 struct Partitioner {
     let graph: Graph
     let targets: [CompilationTarget]
+    let policy: ScalarTypePolicy
 
     /// A group of nodes: everything on one device that can run once the groups before it have run.
     private struct Group: Hashable, Comparable {
@@ -30,7 +33,8 @@ struct Partitioner {
     /// The segments in the order to run them in, with a report entry for every node. Throws `unsupported` naming a
     /// node that no target runs, with every target's reason.
     func segments(_ report: inout CompilationReport) throws(GraphError) -> [Segment] {
-        let groups = grouped(try place(&report))
+        var emulated: [Int: Set<ScalarType>] = [:]
+        let groups = grouped(try place(&report, &emulated))
         var members: [Group: Set<Int>] = [:]
         var used: [Group: Set<Value>] = [:]
         for (index, node) in graph.nodes.enumerated() {
@@ -52,7 +56,10 @@ struct Partitioner {
             // A group whose results nobody uses has nothing to run for.
             guard let indices = members[group], let outputs = used[group] else { continue }
             segments.append(
-                Segment(target: group.target, part: try graph.extracting(indices, outputs: outputs.sorted())))
+                Segment(
+                    target: group.target,
+                    emulatedTypes: indices.reduce(into: []) { $0.formUnion(emulated[$1] ?? []) },
+                    part: try graph.extracting(indices, outputs: outputs.sorted())))
         }
         return segments
     }
@@ -76,21 +83,24 @@ struct Partitioner {
 
     /// The target of each node; nil for parameters, for sources, which go where they are used (those that are outputs
     /// too are placed), and for nodes that no output needs.
-    private func place(_ report: inout CompilationReport) throws(GraphError) -> [Int?] {
+    private func place(
+        _ report: inout CompilationReport, _ emulated: inout [Int: Set<ScalarType>]
+    ) throws(GraphError) -> [Int?] {
         let isOutput = Set(graph.outputs.map { Int($0.value.node) })
         let live = graph.liveNodes()
+        let legalizers = targets.map { Legalizer(target: $0, policy: policy) }
         var places = [Int?](repeating: nil, count: graph.nodes.count)
         for (index, node) in graph.nodes.enumerated() where live[index] {
             if case .parameter = node.operation { continue }
             if isSource(index) && !isOutput.contains(index) { continue }
             let signature = NodeSignature(node, in: graph)
             var reasons: [String] = []
-            for (position, target) in targets.enumerated() where places[index] == nil {
-                switch target.support(for: signature) {
+            var legalizations: [TypeLegalization] = []
+            for (position, legalizer) in legalizers.enumerated() where places[index] == nil {
+                switch legalizer.answer(for: signature) {
                 case .native: places[index] = position
-                case .byDecomposition: reasons.append("\(target.device): it is not claimed")
-                case .afterLegalization(let reason), .unsupported(let reason):
-                    reasons.append("\(target.device): \(reason)")
+                case .legalized(let changes): (places[index], legalizations) = (position, changes)
+                case .refused(let reason): reasons.append("\(legalizer.target.device): \(reason)")
                 }
             }
             guard let place = places[index] else {
@@ -102,6 +112,12 @@ struct Partitioner {
             report.record(
                 place == 0 ? .placement : .fallback, node, operandTypes: signature.operandTypes,
                 device: targets[place].device, reason: place == 0 ? "native" : reasons.joined(separator: "; "))
+            for change in legalizations {
+                if change.form == .kernels { emulated[index, default: []].insert(change.type) }
+                report.record(
+                    .legalization, node, operandTypes: signature.operandTypes, device: targets[place].device,
+                    rule: "\(change.type)=\(change.rule.rawValue)", reason: change.reason)
+            }
         }
         return places
     }

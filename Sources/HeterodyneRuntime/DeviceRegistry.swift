@@ -38,6 +38,8 @@ public final class DeviceRegistry: Sendable {
     private struct State {
         var backends: [any Backend]
         var listings: [String: DeviceListing] = [:]
+        /// What the registry itself has to say.
+        var notes: [UnavailableDevice] = []
     }
 
     private let state: Mutex<State>
@@ -84,7 +86,12 @@ public final class DeviceRegistry: Sendable {
     }
 
     /// What was looked for and cannot be used.
-    public var unavailable: [UnavailableDevice] { listings().flatMap { $0.1.unavailable } }
+    public var unavailable: [UnavailableDevice] {
+        state.withLock { $0.notes } + listings().flatMap { $0.1.unavailable }
+    }
+
+    /// Adds a line to what is listed as unavailable.
+    func report(_ note: UnavailableDevice) { state.withLock { $0.notes.append(note) } }
 
     /// The device called `id`. Throws `deviceUnavailable` with the reason and remedy where it is known to be missing,
     /// else with the identifiers that exist.

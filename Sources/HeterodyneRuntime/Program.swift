@@ -112,8 +112,8 @@ public final class Program: Sendable {
             }
             donatedPlaces += donated.map { inputPlaces[$0] }
             let unit = CompilationUnit(
-                graph: part.graph, donatedInputs: Set(donated), arithmetic: options.compiler.arithmetic,
-                threads: options.compiler.threads, label: report.label)
+                graph: part.graph, donatedInputs: Set(donated), emulatedTypes: part.emulatedTypes,
+                arithmetic: part.arithmetic, threads: options.compiler.threads, label: report.label)
             let executable = try liftingBackend { () throws(BackendError) in
                 try device.backend.compile(unit, for: device.id)
             }

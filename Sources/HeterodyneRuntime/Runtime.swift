@@ -13,14 +13,24 @@ public struct ProgramOptions: Sendable, Hashable {
     public var compiler = CompilerOptions()
     /// Indices of inputs whose buffers the program may overwrite.
     public var donatedInputs: Set<Int> = []
-    /// Devices to fall back to, in order, for nodes that the device asked for does not run. Empty: such nodes are
-    /// errors.
-    public var fallbacks: [String] = []
+    /// Devices to fall back to for nodes that the device asked for does not run.
+    public var fallbacks = FallbackDevices.automatic
     /// For reports and profiles.
     public var label = "graph"
 
-    /// The defaults: no donated inputs, no fallback.
+    /// The defaults: no donated inputs; any device may stand in, which the report tells.
     public init() {}
+}
+
+/// The devices that may stand in for nodes that the device asked for does not run.
+public enum FallbackDevices: Sendable, Hashable, ExpressibleByArrayLiteral {
+    /// Every other device, in the order of the registry.
+    case automatic
+    /// These, in order, by their identifiers. None: such nodes are errors.
+    case devices([String])
+
+    /// The devices with these identifiers, in order.
+    public init(arrayLiteral elements: String...) { self = .devices(elements) }
 }
 
 /// Compiles graphs for devices and remembers the programs.
@@ -59,10 +69,34 @@ public final class Runtime: Sendable {
     public func compile(
         _ graph: Graph, on device: Device, options: ProgramOptions = ProgramOptions()
     ) throws(HeterodyneError) -> Program {
-        var devices = [device]
-        for id in options.fallbacks where id != device.id {
-            devices.append(try liftingBackend { () throws(BackendError) in try registry.device(id) })
+        try graphIsSound(graph)
+        switch options.fallbacks {
+        case .devices(let ids):
+            var devices = [device]
+            for id in ids where id != device.id {
+                devices.append(try liftingBackend { () throws(BackendError) in try registry.device(id) })
+            }
+            return try compile(graph, on: devices, options: options)
+        case .automatic:
+            // Others are looked for, which may open drivers, only where the device cannot do it alone.
+            do { return try compile(graph, on: [device], options: options) } catch {
+                guard case .graph(let refusal) = error, refusal.kind == .unsupported, !options.compiler.isStrict else {
+                    throw error
+                }
+                let others = registry.devices.filter { $0 != device }
+                guard !others.isEmpty else { throw error }
+                return try compile(graph, on: [device] + others, options: options)
+            }
         }
+    }
+
+    private func graphIsSound(_ graph: Graph) throws(HeterodyneError) {
+        try liftingGraph { () throws(GraphError) in try graph.verify() }
+    }
+
+    private func compile(
+        _ graph: Graph, on devices: [Device], options: ProgramOptions
+    ) throws(HeterodyneError) -> Program {
         var targets: [CompilationTarget] = []
         for device in devices {
             targets.append(
@@ -72,8 +106,7 @@ public final class Runtime: Sendable {
         }
         let compiler = Compiler(targets: targets, options: options.compiler, evaluator: evaluator)
         let compiled = try liftingGraph { () throws(GraphError) in
-            try graph.verify()
-            return try compiler.compile(graph, label: options.label)
+            try compiler.compile(graph, label: options.label)
         }
         let program = try Program(compiled, devices: devices, options: options)
         logger.debug("compiled \(program.report.summary) in \(program.report.seconds) s")

@@ -52,8 +52,10 @@ struct MultiDeviceTests {
     func refusals() throws {
         let (_, first, second) = Self.arrangements[0]
         let runtime = runtime([first, second])
+        var options = ProgramOptions()
+        options.fallbacks = []
         do {
-            _ = try runtime.program(for: parse(graph), on: first.device)
+            _ = try runtime.program(for: parse(graph), on: first.device, options: options)
             Issue.record("compiled")
         } catch {
             guard case .graph(let inner) = error as? HeterodyneError else {
@@ -62,7 +64,6 @@ struct MultiDeviceTests {
             }
             #expect(inner.kind == .unsupported && inner.message.contains("a: the device has no float64"))
         }
-        var options = ProgramOptions()
         options.fallbacks = ["b"]
         options.compiler.isStrict = true
         #expect(throws: HeterodyneError.self) {

@@ -6,9 +6,18 @@ import HeterodyneReference
 public import HeterodyneRuntime
 import HeterodyneVulkan
 
+#if canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
 extension Runtime {
     /// The runtime that tensors use: every built-in backend, fastest first, and the reference evaluator for constants.
+    /// `HETERODYNE_MASK` hides scalar types of devices (`DeviceMask.parse`).
     public static let shared = Runtime(
-        registry: DeviceRegistry([OpenBLASBackend(), VulkanBackend(), ReferenceBackend()]),
+        registry: DeviceRegistry(
+            [OpenBLASBackend(), VulkanBackend(), ReferenceBackend()],
+            masking: getenv("HETERODYNE_MASK").flatMap { String(validatingCString: $0) }),
         evaluator: ReferenceEvaluator())
 }

@@ -19,6 +19,7 @@ public final class CompiledFunction: Sendable {
     private struct Key: Hashable {
         let types: [TensorType]
         let device: String
+        let fingerprint: String
     }
 
     /// A function to be compiled for `device`, or for the device that is current at each call.
@@ -55,7 +56,7 @@ public final class CompiledFunction: Sendable {
     /// The program for arguments of the given types: remembered, or traced and compiled now.
     public func program(for types: [TensorType]) throws(HeterodyneError) -> Program {
         let device = try Device.resolved(device)
-        let key = Key(types: types, device: device.id)
+        let key = Key(types: types, device: device.id, fingerprint: device.descriptor.fingerprint)
         if let known = programs.withLock({ $0[key] }) { return known }
         let graph = try graph(for: types)
         let program = try Runtime.shared.compile(graph, on: device, options: options)

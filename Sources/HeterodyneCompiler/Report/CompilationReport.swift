@@ -25,7 +25,7 @@ public struct CompilationReport: Sendable, Hashable, Codable {
             /// Data moves between devices.
             case transfer
 
-            /// Whether the decision costs nothing that the user did not ask for.
+            /// Whether such decisions cost nothing that the user did not ask for, unless they say otherwise.
             public var isFree: Bool {
                 switch self {
                 case .placement, .recognition, .decomposition, .fusion: true
@@ -46,12 +46,19 @@ public struct CompilationReport: Sendable, Hashable, Codable {
         public var location: String?
         /// The device that runs it.
         public var device: String
+        /// The rule that decided: for a legalization the type and the owner's rule, for instance `float64=emulate`;
+        /// empty where there is none.
+        public var rule: String
         /// Why.
         public var reason: String
+        /// Whether the decision costs nothing that the user did not ask for; strict compilation refuses the others.
+        public var isFree: Bool
         /// Arithmetic operations of all such nodes, estimated.
         public var operationCount: Double
         /// Bytes read and written by all such nodes, estimated.
         public var byteCount: Double
+        /// Seconds that all such nodes take, estimated from what was measured on the device; nil where nothing was.
+        public var seconds: Double?
     }
 
     /// The graph's name, for people.
@@ -87,38 +94,44 @@ public struct CompilationReport: Sendable, Hashable, Codable {
 
     /// Records a decision; decisions that agree in kind, operation, device and reason become one entry with a count.
     mutating func record(
-        _ kind: Entry.Kind, _ node: Node, operandTypes: [TensorType], device: String, reason: String
+        _ kind: Entry.Kind, _ node: Node, operandTypes: [TensorType], device: String, rule: String = "",
+        reason: String, isFree: Bool? = nil, seconds: Double? = nil
     ) {
         record(
             kind, Self.title(of: node.operation), NodeCost(node, operandTypes: operandTypes),
-            resultTypes: node.resultTypes, location: node.location, device: device, reason: reason)
+            resultTypes: node.resultTypes, location: node.location, device: device, rule: rule, reason: reason,
+            isFree: isFree ?? kind.isFree, seconds: seconds)
     }
 
     /// Records that a value is copied to `device`.
-    mutating func recordTransfer(of value: Value, in graph: Graph, to device: String, reason: String) {
+    mutating func recordTransfer(
+        of value: Value, in graph: Graph, to device: String, reason: String, seconds: Double? = nil
+    ) {
         let (node, type) = (graph.node(of: value), graph.type(of: value))
         record(
             .transfer, Self.title(of: node.operation), NodeCost(transferOf: type), resultTypes: [type],
-            location: node.location, device: device, reason: reason)
+            location: node.location, device: device, rule: "", reason: reason, isFree: false, seconds: seconds)
     }
 
     private mutating func record(
         _ kind: Entry.Kind, _ operation: String, _ cost: NodeCost, resultTypes: [TensorType],
-        location: SourceLocation?, device: String, reason: String
+        location: SourceLocation?, device: String, rule: String, reason: String, isFree: Bool, seconds: Double?
     ) {
         if let index = entries.firstIndex(where: {
             $0.kind == kind && $0.operation == operation && $0.device == device && $0.reason == reason
+                && $0.rule == rule && $0.isFree == isFree
         }) {
             entries[index].count += 1
             entries[index].operationCount += cost.operationCount
             entries[index].byteCount += cost.byteCount
+            if let seconds { entries[index].seconds = (entries[index].seconds ?? 0) + seconds }
         } else {
             entries.append(
                 Entry(
                     kind: kind, operation: operation, count: 1,
                     resultTypes: resultTypes.map(\.description).joined(separator: ", "),
-                    location: location?.description, device: device, reason: reason,
-                    operationCount: cost.operationCount, byteCount: cost.byteCount))
+                    location: location?.description, device: device, rule: rule, reason: reason,
+                    isFree: isFree, operationCount: cost.operationCount, byteCount: cost.byteCount, seconds: seconds))
         }
     }
 
@@ -136,7 +149,7 @@ public struct CompilationReport: Sendable, Hashable, Codable {
     }
 
     /// The entries that are not free; strict compilation refuses to run with any of them.
-    public var costlyEntries: [Entry] { entries.filter { !$0.kind.isFree } }
+    public var costlyEntries: [Entry] { entries.filter { !$0.isFree } }
 
     /// One line: how many nodes run where, and what is not free.
     public var summary: String {

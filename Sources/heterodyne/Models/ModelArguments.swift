@@ -48,6 +48,15 @@ struct ModelArguments: ParsableArguments {
             """)
     var policy = Policy.fallback
 
+    @Option(
+        name: .customLong("types"),
+        help: ArgumentHelp(
+            """
+            What happens where a device lacks a scalar type: fallback, emulate, demote or error, for all types or by \
+            type: float64=emulate,int64=error. Without it float64 falls back and the others are emulated, which is exact.
+            """, valueName: "policy"))
+    var types = ""
+
     @Flag(help: "Treat every decision of the compiler that is not free as an error, before anything runs.")
     var strict = false
 
@@ -57,6 +66,7 @@ struct ModelArguments: ParsableArguments {
     func validate() throws {
         if let threads, threads < 1 { throw ValidationError("--threads \(threads): at least 1 is needed") }
         _ = try extents()
+        _ = try scalarTypePolicy(types)
     }
 
     /// The free dimensions that were given.
@@ -84,8 +94,9 @@ struct ModelArguments: ParsableArguments {
         }
         options.program.label = self.model
         options.program.compiler.isStrict = strict
+        options.program.compiler.scalarTypes = try scalarTypePolicy(types)
         options.program.compiler.threads = threads
-        if policy == .fallback { options.program.fallbacks = Device.all.map(\.id).filter { $0 != device.id } }
+        if policy == .native { options.program.fallbacks = [] }
         return try ModelRunner(model, on: device, runtime: .shared, options: options)
     }
 
@@ -107,4 +118,9 @@ func reporting<Result>(_ path: String, _ body: () throws -> Result) throws -> Re
         printError("error: \(path): \(error)")
         throw ExitCode.failure
     }
+}
+
+/// The policy that a text names. Throws a `ValidationError` that says what is wrong.
+func scalarTypePolicy(_ text: String) throws -> ScalarTypePolicy {
+    do { return try ScalarTypePolicy(parsing: text) } catch { throw ValidationError("--types: \(error.message)") }
 }
