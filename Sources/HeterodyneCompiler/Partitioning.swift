@@ -116,7 +116,7 @@ struct Partitioner {
                 if change.form == .kernels { emulated[index, default: []].insert(change.type) }
                 report.record(
                     .legalization, node, operandTypes: signature.operandTypes, device: targets[place].device,
-                    rule: "\(change.type)=\(change.rule.rawValue)", reason: change.reason)
+                    rule: "\(change.type)=\(change.rule.rawValue)", reason: change.reason, isFree: change.isFree)
             }
         }
         return places

@@ -22,17 +22,21 @@ public struct TypeLegalization: Sendable, Hashable {
     public var form: Form
     /// For people: what is done and why.
     public var reason: String
+    /// Whether it changes nothing that anybody can observe and costs nothing worth telling: moved as words, say.
+    public var isFree: Bool
     /// How many times slower than an operation in the type that stands in for it, estimated.
     public var costFactor: Double
 
     /// A legalization.
     public init(
-        type: ScalarType, rule: ScalarTypePolicy.Rule, form: Form, reason: String, costFactor: Double
+        type: ScalarType, rule: ScalarTypePolicy.Rule, form: Form, reason: String, isFree: Bool = false,
+        costFactor: Double
     ) {
         self.type = type
         self.rule = rule
         self.form = form
         self.reason = reason
+        self.isFree = isFree
         self.costFactor = costFactor
     }
 }
