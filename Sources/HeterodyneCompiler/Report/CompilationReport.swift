@@ -24,11 +24,13 @@ public struct CompilationReport: Sendable, Hashable, Codable {
             case legalization
             /// Data moves between devices.
             case transfer
+            /// A device runs a share of the rows of a batch; what it runs follows in the entries of its own.
+            case shard = "split"
 
             /// Whether such decisions cost nothing that the user did not ask for, unless they say otherwise.
             public var isFree: Bool {
                 switch self {
-                case .placement, .recognition, .decomposition, .fusion: true
+                case .placement, .recognition, .decomposition, .fusion, .shard: true
                 case .fallback, .legalization, .transfer: false
                 }
             }
