@@ -104,6 +104,7 @@ struct InspectCommand: ParsableCommand {
         case .fusion: "fused"
         case .legalization: "in another scalar type"
         case .transfer: "copies between devices"
+        case .shard: "shares of a batch"
         }
     }
 }
