@@ -55,7 +55,7 @@ public protocol FloatLane {
 /// 32-bit words in the same lanes as some floats; arithmetic wraps.
 public protocol WordLane {
     /// The floats of the same lanes.
-    associatedtype Number: FloatLane
+    associatedtype Number: FloatLane where Number.Word == Self, Number.Mask == Mask
     /// The truth values of the same lanes.
     associatedtype Mask: MaskLane
 
@@ -80,6 +80,9 @@ public protocol WordLane {
     func shiftedLeft(by b: Self) -> Self
     /// floor(a / 2^b), for b from 0 to 31.
     func shiftedRight(by b: Self) -> Self
+    /// The whole product a b as two words. The default multiplies halves of 16 bits; lanes with an instruction for the
+    /// upper word use that.
+    func fullProduct(_ b: Self) -> (low: Self, high: Self)
 
     /// a < b as unsigned numbers.
     func isLess(than b: Self) -> Mask
