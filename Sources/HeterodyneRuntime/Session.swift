@@ -9,23 +9,27 @@ public import HeterodyneBackend
 /// An output that is computed in the buffer of a donated input (`Program.inPlaceOutputs`) costs no copy where one
 /// buffer is bound to both. Where two buffers are bound the session copies the input first, so that an input is only
 /// ever overwritten when it is bound as an output too.
+///
+/// The parts of a program that run on several devices run at the same time where data allow and that gains something: each
+/// device has a lane, one of them the caller's thread, the others threads of the session that sleep in between. `run`
+/// returns when all are at rest. Programs on one device have no lanes.
 public final class Session {
     /// Unowned: a program holds the sessions of its pool, and each would keep the other alive.
     private unowned let program: Program
     /// Keeps the program alive; nil in the program's own pool.
     private let owned: Program?
-    private var invocations: [any Invocation] = []
-    private var intermediates: [any Buffer] = []
-    private var boundInputs: [(any Buffer)?]
-    private var boundOutputs: [(any Buffer)?]
+    /// Buffers and invocations.
+    private let workspace: Workspace
     /// For every program input and output, the parts' ports that read or write its buffer.
     private var inputPorts: [[PartPort]]
     private var outputPorts: [[PartPort]]
-    /// What a run does, in order.
-    private var steps: [Step] = []
+    /// What a run does, in program order.
+    private var steps: [RunStep] = []
+    /// Runs the steps on several devices at once, where there are several and that gains something.
+    private var lanes: StepLanes?
     /// Copies of donated inputs whose buffers are not those of the outputs.
     private let donations: [(input: Int, output: Int)]
-    private var staging: HostBuffer?
+    private let staging = Workspace.Staging()
     /// Whether outputs were bound since it was last checked that they overlap nothing.
     private var needsOverlapCheck = true
 
@@ -35,18 +39,11 @@ public final class Session {
         let isInput: Bool
     }
 
-    private enum Step {
-        case run(part: Int)
-        /// Fills a buffer that stands in for one that the next part's device cannot read.
-        case transfer(Program.Place, any Buffer)
-    }
-
     /// A session of `program`, which it keeps alive unless it belongs to the program's pool.
     init(_ program: Program, isPooled: Bool = false) throws(HeterodyneError) {
         self.program = program
         owned = isPooled ? nil : program
-        boundInputs = [(any Buffer)?](repeating: nil, count: program.inputs.count)
-        boundOutputs = [(any Buffer)?](repeating: nil, count: program.outputs.count)
+        workspace = Workspace(program)
         inputPorts = [[PartPort]](repeating: [], count: program.inputs.count)
         outputPorts = [[PartPort]](repeating: [], count: program.outputs.count)
         donations = program.inPlaceInputs.enumerated().compactMap { output, input in input.map { ($0, output) } }
@@ -55,24 +52,26 @@ public final class Session {
 
     private func prepare() throws(BackendError) {
         for intermediate in program.intermediates {
-            intermediates.append(
+            workspace.intermediates.append(
                 try intermediate.device.backend.allocate(
                     byteCount: intermediate.byteCount, on: intermediate.device.id))
         }
         var standIns: [String: [Program.Place: any Buffer]] = [:]
+        var planner = StepPlanner(program)
         for (index, part) in program.parts.enumerated() {
             let invocation = try part.executable.makeInvocation()
-            invocations.append(invocation)
+            workspace.invocations.append(invocation)
             for (port, place) in part.inputs.enumerated() {
-                if try !part.device.sharesMemory(with: homeDevice(of: place)) {
+                if try !part.device.sharesMemory(with: program.homeDevice(of: place)) {
                     // Values are made once, so one copy serves every later part on the device.
                     if let known = standIns[part.device.id]?[place] {
                         try invocation.bind(input: port, to: known)
                     } else {
                         let standIn = try part.device.backend.allocate(
-                            byteCount: byteCount(of: place), on: part.device.id)
+                            byteCount: program.byteCount(of: place), on: part.device.id)
                         try invocation.bind(input: port, to: standIn)
-                        steps.append(.transfer(place, standIn))
+                        planner.addTransfer(of: place, standIn: workspace.standIns.count, part: index)
+                        workspace.standIns.append(standIn)
                         standIns[part.device.id, default: [:]][place] = standIn
                     }
                     continue
@@ -87,42 +86,22 @@ public final class Session {
                         inputPorts[input].append(partPort)
                     }
                 case .output(let output): outputPorts[output].append(partPort)
-                case .intermediate(let value): try invocation.bind(input: port, to: intermediates[value])
+                case .intermediate(let value): try invocation.bind(input: port, to: workspace.intermediates[value])
                 }
             }
             for (port, place) in part.outputs.enumerated() {
                 switch place {
                 case .output(let output):
                     outputPorts[output].append(PartPort(part: index, port: port, isInput: false))
-                case .intermediate(let value): try invocation.bind(output: port, to: intermediates[value])
+                case .intermediate(let value): try invocation.bind(output: port, to: workspace.intermediates[value])
                 case .input: throw BackendError(.compilationFailed, "a part writes to a program input")
                 }
             }
-            steps.append(.run(part: index))
+            planner.addRun(of: index)
         }
-    }
-
-    private func homeDevice(of place: Program.Place) -> Device {
-        switch place {
-        case .input, .output: program.device
-        case .intermediate(let value): program.intermediates[value].device
-        }
-    }
-
-    private func byteCount(of place: Program.Place) -> Int {
-        switch place {
-        case .input(let index): program.inputs[index].byteCount
-        case .output(let index): program.outputs[index].byteCount
-        case .intermediate(let index): program.intermediates[index].byteCount
-        }
-    }
-
-    private func buffer(at place: Program.Place) -> (any Buffer)? {
-        switch place {
-        case .input(let index): boundInputs[index]
-        case .output(let index): boundOutputs[index]
-        case .intermediate(let index): intermediates[index]
-        }
+        for index in program.copies.indices { planner.addCopy(index) }
+        steps = planner.steps
+        lanes = planner.schedule().flatMap { StepLanes(steps, $0, workspace) }
     }
 
     // MARK: Binding
@@ -130,32 +109,32 @@ public final class Session {
     /// The buffer of input `index` from now on; binding the same buffer again is free. Throws `invalidArgument` for a
     /// wrong index or size, and what the device throws; the input is then not bound.
     public func bind(input index: Int, to buffer: any Buffer) throws(HeterodyneError) {
-        guard boundInputs.indices.contains(index) else {
+        guard workspace.inputs.indices.contains(index) else {
             throw .backend(BackendError(.invalidArgument, "the program has no input \(index)"))
         }
-        if boundInputs[index] === buffer { return }
+        if workspace.inputs[index] === buffer { return }
         try check(buffer, program.inputs[index], "input")
-        boundInputs[index] = nil
+        workspace.inputs[index] = nil
         try bind(inputPorts[index], to: buffer)
-        boundInputs[index] = buffer
+        workspace.inputs[index] = buffer
         needsOverlapCheck = true
     }
 
     /// The buffer of output `index` from now on; binding the same buffer again is free. Throws `invalidArgument` for a
     /// wrong index or size or a read-only buffer, and what the device throws; the output is then not bound.
     public func bind(output index: Int, to buffer: any Buffer) throws(HeterodyneError) {
-        guard boundOutputs.indices.contains(index) else {
+        guard workspace.outputs.indices.contains(index) else {
             throw .backend(BackendError(.invalidArgument, "the program has no output \(index)"))
         }
-        if boundOutputs[index] === buffer { return }
+        if workspace.outputs[index] === buffer { return }
         let port = program.outputs[index]
         try check(buffer, port, "output")
         guard !buffer.isReadOnly else {
             throw .backend(BackendError(.invalidArgument, "output '\(port.name)' is bound to a read-only buffer"))
         }
-        boundOutputs[index] = nil
+        workspace.outputs[index] = nil
         try bind(outputPorts[index], to: buffer)
-        boundOutputs[index] = buffer
+        workspace.outputs[index] = buffer
         needsOverlapCheck = true
     }
 
@@ -173,9 +152,9 @@ public final class Session {
         do {
             for port in ports {
                 if port.isInput {
-                    try invocations[port.part].bind(input: port.port, to: buffer)
+                    try workspace.invocations[port.part].bind(input: port.port, to: buffer)
                 } else {
-                    try invocations[port.part].bind(output: port.port, to: buffer)
+                    try workspace.invocations[port.part].bind(output: port.port, to: buffer)
                 }
             }
         } catch { throw .backend(error) }
@@ -186,25 +165,25 @@ public final class Session {
         do {
             let copy = try program.device.backend.allocate(
                 byteCount: program.inputs[index].byteCount, on: program.device.id)
-            try self.copy(.input(index), to: copy, copy.byteCount)
-            for port in inputPorts[index] { try invocations[port.part].bind(input: port.port, to: copy) }
-            boundInputs[index] = copy
+            try workspace.copy(.input(index), to: copy, copy.byteCount, staging)
+            for port in inputPorts[index] { try workspace.invocations[port.part].bind(input: port.port, to: copy) }
+            workspace.inputs[index] = copy
         } catch { throw .backend(error) }
     }
 
     /// Forgets inputs and outputs so that the session does not keep callers' memory alive.
     public func unbind() {
-        for index in boundInputs.indices {
-            boundInputs[index] = nil
-            for port in inputPorts[index] { invocations[port.part].unbind(input: port.port) }
+        for index in workspace.inputs.indices {
+            workspace.inputs[index] = nil
+            for port in inputPorts[index] { workspace.invocations[port.part].unbind(input: port.port) }
         }
-        for index in boundOutputs.indices {
-            boundOutputs[index] = nil
+        for index in workspace.outputs.indices {
+            workspace.outputs[index] = nil
             for port in outputPorts[index] {
                 if port.isInput {
-                    invocations[port.part].unbind(input: port.port)
+                    workspace.invocations[port.part].unbind(input: port.port)
                 } else {
-                    invocations[port.part].unbind(output: port.port)
+                    workspace.invocations[port.part].unbind(output: port.port)
                 }
             }
         }
@@ -222,84 +201,94 @@ public final class Session {
 
     /// Runs the program on buffers whose outputs are known to overlap nothing but the inputs donated to them.
     func runTrusted() throws(HeterodyneError) {
-        do { try runSteps { (invocation) throws(BackendError) in try invocation.run() } } catch {
-            throw .backend(error)
-        }
+        do {
+            try start()
+            if let lanes { return try lanes.run() }
+            for step in steps { try workspace.perform(step, staging) }
+        } catch { throw .backend(error) }
     }
 
-    /// Runs the program and returns the nanoseconds of each step, in the order of `Program.stepDescriptions`.
+    /// Runs the program, one step after the other, and returns the nanoseconds of each step of each part, in the order of
+    /// `Program.stepDescriptions`.
     public func profile() throws(HeterodyneError) -> [UInt64] {
         if needsOverlapCheck { try checkOverlaps() }
         var times: [UInt64] = []
-        do { try runSteps { (invocation) throws(BackendError) in times += try invocation.profile() } } catch {
-            throw .backend(error)
-        }
+        do {
+            try start()
+            for step in steps {
+                if case .run(let part) = step {
+                    times += try workspace.invocations[part].profile()
+                } else {
+                    try workspace.perform(step, staging)
+                }
+            }
+        } catch { throw .backend(error) }
         return times
     }
 
-    private func runSteps(_ run: (any Invocation) throws(BackendError) -> Void) throws(BackendError) {
-        for index in boundInputs.indices where boundInputs[index] == nil {
-            throw BackendError(.invalidArgument, "input '\(program.inputs[index].name)' is not bound")
-        }
-        for index in boundOutputs.indices where boundOutputs[index] == nil {
-            throw BackendError(.invalidArgument, "output '\(program.outputs[index].name)' is not bound")
-        }
-        for donation in donations {
-            guard let destination = boundOutputs[donation.output] else { continue }
-            try copy(.input(donation.input), to: destination, destination.byteCount)
-        }
-        for step in steps {
-            switch step {
-            case .run(let part): try run(invocations[part])
-            case .transfer(let place, let standIn): try copy(place, to: standIn, standIn.byteCount)
+    /// Runs the program and returns when each part ran and each copy between devices was made, in program order: what
+    /// overlapped and what waited. Throws as `run` does.
+    public func timeline() throws(HeterodyneError) -> [TimedStep] {
+        if needsOverlapCheck { try checkOverlaps() }
+        var times: [(lane: Int, start: ContinuousClock.Instant, end: ContinuousClock.Instant)] = []
+        let origin = ContinuousClock.now
+        do {
+            try start()
+            if let lanes {
+                times = try lanes.timedRun()
+            } else {
+                for step in steps {
+                    let start = ContinuousClock.now
+                    try workspace.perform(step, staging)
+                    times.append((0, start, .now))
+                }
             }
-        }
-        for copy in program.copies {
-            guard let destination = boundOutputs[copy.toOutput] else { continue }
-            try self.copy(copy.from, to: destination, destination.byteCount)
+        } catch { throw .backend(error) }
+        return zip(steps, times).map { step, time in
+            let (device, work) = program.description(of: step)
+            return TimedStep(
+                device: device, work: work, lane: time.lane, start: origin.nanoseconds(to: time.start),
+                end: origin.nanoseconds(to: time.end))
         }
     }
 
-    /// Copies unless both are one buffer.
-    private func copy(_ place: Program.Place, to destination: any Buffer, _ byteCount: Int) throws(BackendError) {
-        guard let source = buffer(at: place), source !== destination else { return }
-        if let address = source.hostAddress {
-            try destination.write(from: UnsafeRawBufferPointer(start: address, count: byteCount), at: 0)
-        } else if let address = destination.hostAddress {
-            try source.read(into: UnsafeMutableRawBufferPointer(start: address, count: byteCount), at: 0)
-        } else {
-            let staging: HostBuffer
-            if let existing = self.staging, existing.byteCount >= byteCount {
-                staging = existing
-            } else {
-                staging = try HostBuffer(byteCount: byteCount)
-                self.staging = staging
-            }
-            try source.read(into: UnsafeMutableRawBufferPointer(start: staging.address, count: byteCount), at: 0)
-            try destination.write(from: UnsafeRawBufferPointer(start: staging.address, count: byteCount), at: 0)
+    /// How many devices the session keeps busy at the same time, 1 where its steps run one after the other.
+    public var laneCount: Int { lanes?.count ?? 1 }
+
+    /// What comes before the steps. Throws where something is not bound.
+    private func start() throws(BackendError) {
+        for index in workspace.inputs.indices where workspace.inputs[index] == nil {
+            throw BackendError(.invalidArgument, "input '\(program.inputs[index].name)' is not bound")
+        }
+        for index in workspace.outputs.indices where workspace.outputs[index] == nil {
+            throw BackendError(.invalidArgument, "output '\(program.outputs[index].name)' is not bound")
+        }
+        for donation in donations {
+            guard let destination = workspace.outputs[donation.output] else { continue }
+            try workspace.copy(.input(donation.input), to: destination, destination.byteCount, staging)
         }
     }
 
     private func checkOverlaps() throws(HeterodyneError) {
-        var (inputs, outputs) = (boundInputs, boundOutputs)
+        var (inputs, outputs) = (workspace.inputs, workspace.outputs)
         // One buffer for a donated input and its output, or for an output and what is handed to it, is as it should be.
         for donation in donations where inputs[donation.input] === outputs[donation.output] {
             inputs[donation.input] = nil
         }
         for copy in program.copies {
-            guard let from = buffer(at: copy.from), from === outputs[copy.toOutput] else { continue }
+            guard let from = workspace.buffer(at: copy.from), from === outputs[copy.toOutput] else { continue }
             outputs[copy.toOutput] = nil
         }
         // What the program may overwrite counts as an output.
         let writtenInputs = program.scratchInputs
         for input in writtenInputs {
-            guard boundInputs[input]?.isReadOnly != true else {
+            guard workspace.inputs[input]?.isReadOnly != true else {
                 throw .backend(
                     BackendError(
                         .invalidArgument,
                         "input '\(program.inputs[input].name)' is donated and bound to a read-only buffer"))
             }
-            outputs.append(boundInputs[input])
+            outputs.append(workspace.inputs[input])
             inputs[input] = nil
         }
         func name(_ written: Int) -> String {

@@ -46,6 +46,8 @@ final class FakeBackend: Backend {
         var isInPlace = false
         /// Whether donated inputs that hold no output are overwritten with rubbish.
         var scribbles = false
+        /// Called at the start of each run with the graph that is run.
+        var willRun: (@Sendable (Graph) throws(BackendError) -> Void)?
     }
 
     let name: String
@@ -157,6 +159,7 @@ final class FakeInvocation: Invocation {
         }
         if fails { throw BackendError(.executionFailed, "told to fail", device: executable.backend.name) }
         let graph = executable.unit.graph
+        try executable.backend.behavior.willRun?(graph)
         var literals: [Literal] = []
         for (input, type) in zip(inputs, graph.inputTypes) {
             guard let input else { throw BackendError(.invalidArgument, "not bound") }
