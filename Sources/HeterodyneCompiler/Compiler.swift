@@ -64,14 +64,14 @@ public struct Compiler: Sendable {
         let segments = try Partitioner(graph: placed, targets: targets, policy: options.scalarTypes).segments(
             &context.report)
         recordTransfers(placed, segments, &context.report)
-        if options.isStrict { try refuseCosts(context.report) }
+        if options.isStrict, let refusal = context.report.strictRefusal { throw refusal }
         var parts: [CompiledGraph.Part] = []
         for segment in segments {
             let inner = PassContext(
                 target: targets[segment.target], options: options, evaluator: evaluator, label: label)
             let lowered = try Pipeline.afterPlacement(options).run(segment.part.graph, in: inner)
             context.report.passes += inner.report.passes
-            context.report.entries += inner.report.entries
+            context.report.merge(inner.report.entries)
             context.stages += inner.stages
             parts.append(
                 .init(
@@ -82,18 +82,6 @@ public struct Compiler: Sendable {
         context.report.seconds =
             Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
         return CompiledGraph(placed: placed, parts: parts, report: context.report, stages: context.stages)
-    }
-
-    /// Throws `unsupported` for the first decision that is not free.
-    private func refuseCosts(_ report: CompilationReport) throws(GraphError) {
-        let costly = report.costlyEntries
-        guard let first = costly.first else { return }
-        let more = costly.count > 1 ? " (and \(costly.count - 1) more such decisions)" : ""
-        let place = first.location.map { " built at \($0)" } ?? ""
-        throw GraphError(
-            .unsupported,
-            "strict compilation refuses the \(first.kind.rawValue) of \(first.count) x \(first.operation)\(place) to "
-                + "\(first.device): \(first.reason)\(more)", operation: first.operation)
     }
 
     /// Records every value that crosses from one device to another. Inputs and outputs live on the first.

@@ -78,9 +78,10 @@ public final class Runtime: Sendable {
             }
             return try compile(graph, on: devices, options: options)
         case .automatic:
-            // Others are looked for, which may open drivers, only where the device cannot do it alone.
+            // Others are looked for, which may open drivers, only where the device cannot do it alone. Strict compilation
+            // then says which fallback it refuses.
             do { return try compile(graph, on: [device], options: options) } catch {
-                guard case .graph(let refusal) = error, refusal.kind == .unsupported, !options.compiler.isStrict else {
+                guard case .graph(let refusal) = error, refusal.kind == .unsupported else {
                     throw error
                 }
                 let others = registry.devices.filter { $0 != device }

@@ -32,8 +32,7 @@ struct CompileCommand: ParsableCommand {
         name: .customLong("bind"), help: ArgumentHelp("A number for a symbolic extent.", valueName: "symbol=number"))
     var bindings: [String] = []
 
-    @Flag(help: "Print what the compiler decided and why.")
-    var report = false
+    @OptionGroup(title: "Report") var reporting: ReportOptions
 
     @Flag(help: "Treat every decision that is not free as an error.")
     var strict = false
@@ -69,7 +68,7 @@ struct CompileCommand: ParsableCommand {
         try printStages(of: program)
         print("== steps on \(target.id) ==")
         for step in program.stepDescriptions { print(step) }
-        if report { print("== report ==\n\(program.report.text)") }
+        try reporting.show([program.report])
     }
 
     private func printStages(of program: Program) throws {

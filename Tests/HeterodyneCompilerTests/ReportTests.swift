@@ -55,19 +55,6 @@ struct ReportTests {
         #expect(Set(object.keys).isSuperset(of: ["label", "devices", "entries", "passes", "seconds"]))
     }
 
-    @Test("The text has a line for everything")
-    func text() throws {
-        var report = try report()
-        report.arenaByteCounts = ["fusing": 2_500_000]
-        report.constantByteCounts = ["fusing": 12]
-        let text = report.text
-        #expect(text.hasPrefix(report.summary))
-        #expect(text.contains("placement: 1 x dot -> float32[4, 2] on fusing: native [128 op, 224 B]  Model/A.swift:3"))
-        #expect(text.contains("memory: 2.5 MB of intermediate results and 12 B of own constants on fusing"))
-        #expect(text.contains("pass canonicalize: "))
-        #expect(text.split(separator: "\n").count == 1 + report.entries.count + 1 + report.passes.count)
-    }
-
     @Test(
         "Quantities have three digits and a prefix, whatever the number",
         arguments: [

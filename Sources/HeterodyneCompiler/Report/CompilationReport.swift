@@ -94,15 +94,25 @@ public struct CompilationReport: Sendable, Hashable, Codable {
         self.devices = devices
     }
 
-    /// Records a decision; decisions that agree in kind, operation, device and reason become one entry with a count.
+    private enum CodingKeys: String, CodingKey {
+        case label, devices, entries, passes, arenaByteCounts, constantByteCounts, seconds
+    }
+
+    /// Where each decision was recorded; see `merge`.
+    private var index = EntryIndex()
+
+    /// Records a decision about a node; see `merge` for what becomes one entry.
     mutating func record(
         _ kind: Entry.Kind, _ node: Node, operandTypes: [TensorType], device: String, rule: String = "",
         reason: String, isFree: Bool? = nil, seconds: Double? = nil
     ) {
-        record(
-            kind, Self.title(of: node.operation), NodeCost(node, operandTypes: operandTypes),
-            resultTypes: node.resultTypes, location: node.location, device: device, rule: rule, reason: reason,
-            isFree: isFree ?? kind.isFree, seconds: seconds)
+        let cost = NodeCost(node, operandTypes: operandTypes)
+        merge(
+            Entry(
+                kind: kind, operation: Self.title(of: node.operation), count: 1,
+                resultTypes: Self.text(of: node.resultTypes), location: node.location?.description, device: device,
+                rule: rule, reason: reason, isFree: isFree ?? kind.isFree, operationCount: cost.operationCount,
+                byteCount: cost.byteCount, seconds: seconds))
     }
 
     /// Records that a value is copied to `device`.
@@ -110,35 +120,40 @@ public struct CompilationReport: Sendable, Hashable, Codable {
         of value: Value, in graph: Graph, to device: String, reason: String, seconds: Double? = nil
     ) {
         let (node, type) = (graph.node(of: value), graph.type(of: value))
-        record(
-            .transfer, Self.title(of: node.operation), NodeCost(transferOf: type), resultTypes: [type],
-            location: node.location, device: device, rule: "", reason: reason, isFree: false, seconds: seconds)
+        merge(
+            Entry(
+                kind: .transfer, operation: Self.title(of: node.operation), count: 1, resultTypes: type.description,
+                location: node.location?.description, device: device, rule: "", reason: reason, isFree: false,
+                operationCount: 0, byteCount: NodeCost(transferOf: type).byteCount, seconds: seconds))
     }
 
-    private mutating func record(
-        _ kind: Entry.Kind, _ operation: String, _ cost: NodeCost, resultTypes: [TensorType],
-        location: SourceLocation?, device: String, rule: String, reason: String, isFree: Bool, seconds: Double?
-    ) {
-        if let index = entries.firstIndex(where: {
-            $0.kind == kind && $0.operation == operation && $0.device == device && $0.reason == reason
-                && $0.rule == rule && $0.isFree == isFree
-        }) {
-            entries[index].count += 1
-            entries[index].operationCount += cost.operationCount
-            entries[index].byteCount += cost.byteCount
-            if let seconds { entries[index].seconds = (entries[index].seconds ?? 0) + seconds }
+    /// Records decisions that were made elsewhere, of a part of the program say.
+    mutating func merge(_ others: [Entry]) { for entry in others { merge(entry) } }
+
+    /// Adds a decision to the entry that agrees with it in kind, operation, device, rule and reason, and appends one where
+    /// there is none. Decisions that are not free agree in types and location besides, so that each of them has its place in
+    /// the report; the others show those of the first.
+    mutating func merge(_ entry: Entry) {
+        if let position = index.position(of: entry, in: entries) {
+            entries[position].count += entry.count
+            entries[position].operationCount += entry.operationCount
+            entries[position].byteCount += entry.byteCount
+            if let seconds = entry.seconds {
+                entries[position].seconds = (entries[position].seconds ?? 0) + seconds
+            }
         } else {
-            entries.append(
-                Entry(
-                    kind: kind, operation: operation, count: 1,
-                    resultTypes: resultTypes.map(\.description).joined(separator: ", "),
-                    location: location?.description, device: device, rule: rule, reason: reason,
-                    isFree: isFree, operationCount: cost.operationCount, byteCount: cost.byteCount, seconds: seconds))
+            entries.append(entry)
+            index.append(entry)
         }
     }
 
-    /// The operation's name; for a fused region the names inside it.
+    private static func text(of types: [TensorType]) -> String {
+        types.map(\.description).joined(separator: ", ")
+    }
+
+    /// The operation's name; for a fused region the names inside it, for an input its own.
     static func title(of operation: NodeOperation) -> String {
+        if case .parameter(_, let name, _) = operation { return "input \(name)" }
         guard let region = operation.composite(as: FusedRegion.self) else { return operation.name }
         var names: [String] = []
         for node in region.body.nodes {
@@ -148,56 +163,5 @@ public struct CompilationReport: Sendable, Hashable, Codable {
             }
         }
         return "fused(\(names.joined(separator: " ")))"
-    }
-
-    /// The entries that are not free; strict compilation refuses to run with any of them.
-    public var costlyEntries: [Entry] { entries.filter { !$0.isFree } }
-
-    /// One line: how many nodes run where, and what is not free.
-    public var summary: String {
-        var placed: [(device: String, count: Int)] = []
-        for entry in entries where entry.kind == .placement || entry.kind == .fallback {
-            if let index = placed.firstIndex(where: { $0.device == entry.device }) {
-                placed[index].count += entry.count
-            } else {
-                placed.append((entry.device, entry.count))
-            }
-        }
-        let places = placed.map { "\($0.count) nodes on \($0.device)" }.joined(separator: ", ")
-        let costly = costlyEntries.reduce(0) { $0 + $1.count }
-        return "\(label): \(places.isEmpty ? "no nodes" : places)"
-            + (costly == 0 ? ", nothing fell back" : ", \(costly) decisions that are not free")
-    }
-
-    /// The whole report as lines of text.
-    public var text: String {
-        var lines = [summary]
-        for entry in entries {
-            let location = entry.location.map { "  \($0)" } ?? ""
-            lines.append(
-                "  \(entry.kind.rawValue): \(entry.count) x \(entry.operation) -> \(entry.resultTypes) on "
-                    + "\(entry.device): \(entry.reason) "
-                    + "[\(Self.quantity(entry.operationCount))op, \(Self.quantity(entry.byteCount))B]\(location)")
-        }
-        for (device, bytes) in arenaByteCounts.sorted(by: { $0.key < $1.key }) {
-            lines.append(
-                "  memory: \(Self.quantity(Double(bytes)))B of intermediate results and "
-                    + "\(Self.quantity(Double(constantByteCounts[device] ?? 0)))B of own constants on \(device)")
-        }
-        for pass in passes {
-            lines.append("  pass \(pass.name): \(pass.nodeCount) nodes, \(Self.quantity(pass.seconds))s")
-        }
-        return lines.joined(separator: "\n")
-    }
-
-    /// `value` with three digits and a decimal prefix.
-    static func quantity(_ value: Double) -> String {
-        let prefixes: [(Double, String)] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""), (1e-3, "m")]
-        guard value != 0 else { return "0 " }
-        let (scale, prefix) = prefixes.first { abs(value) >= $0.0 } ?? (1e-6, "u")
-        let scaled = value / scale
-        let rounded = scaled >= 100 ? scaled.rounded() : (scaled * 100).rounded() / 100
-        let isWhole = rounded == rounded.rounded() && abs(rounded) < 1e15
-        return isWhole ? "\(Int(rounded)) \(prefix)" : "\(rounded) \(prefix)"
     }
 }

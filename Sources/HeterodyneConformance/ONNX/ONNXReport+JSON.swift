@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneBackend
+import HeterodyneGraph
 
 extension ONNXReport {
     /// The value of the key `onnx` in the document of `DeviceReport.json`: the totals over all devices (`passed`, `total`,

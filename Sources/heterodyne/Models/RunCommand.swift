@@ -16,6 +16,7 @@ struct RunCommand: ParsableCommand {
 
               heterodyne run model.onnx --device vulkan:0 --input random
               heterodyne run model.onnx --input ids=ids.npy --output results --compare reference
+              heterodyne run model.onnx --device vulkan:0 --types float64=emulate --report --report-json report.json
 
             Exit status: 0 when the model ran, 1 when it did not or --compare found a difference in shape or type, \
             64 for wrong usage.
@@ -36,8 +37,7 @@ struct RunCommand: ParsableCommand {
     @Option(name: .customLong("repeat"), help: "Run so many times and print the median latency.")
     var repetitions: Int?
 
-    @Flag(help: "Print what the compiler decided and why.")
-    var report = false
+    @OptionGroup(title: "Report") var reporting: ReportOptions
 
     @Flag(help: "Print the time of each step, the longest first, and write a trace for chrome://tracing or Perfetto.")
     var profile = false
@@ -58,20 +58,17 @@ struct RunCommand: ParsableCommand {
         let device = try arguments.target()
         let other = try compare.map { try heterodyne_cli.device($0) }
         let inputs = try arguments.inputs(of: model)
-        try reporting(path) {
+        try heterodyne_cli.reporting(path) {
             progress.show("compiling for \(device.id) and running")
             let prepared = try PreparedModel(try arguments.runner(model, on: device, progress: progress), inputs)
             progress.show("running on \(device.id)")
             try prepared.run()
             let outputs = try prepared.outputs()
             progress.finish()
-            announceCosts(prepared)
             for (name, data) in outputs { print(OutputSummary.text(name, data)) }
             if let output { try OutputFiles(folder: output).write(outputs) }
             if let repetitions { try measure(prepared, repetitions, device) }
-            if report {
-                for report in prepared.reports { print("== report ==\n\(report.text)") }
-            }
+            try reporting.show(prepared.reports)
             if profile { try ModelProfile(try prepared.profile(), device: device.id, label: path).show(trace: trace) }
             if let other {
                 let second = try arguments.runner(model, on: other).run(inputs)
@@ -80,15 +77,6 @@ struct RunCommand: ParsableCommand {
                 if !comparison.isComparable { throw ExitCode.failure }
             }
         }
-    }
-
-    /// What was not free is said also without --report.
-    private func announceCosts(_ prepared: PreparedModel) {
-        guard !report else { return }
-        let costly = prepared.reports.flatMap(\.costlyEntries)
-        guard !costly.isEmpty else { return }
-        let count = costly.reduce(0) { $0 + $1.count }
-        printError("note: \(count) decisions are not free (fallbacks, transfers); see them with --report")
     }
 
     private func measure(_ prepared: PreparedModel, _ count: Int, _ device: Device) throws {

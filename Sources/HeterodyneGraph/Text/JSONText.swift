@@ -1,13 +1,13 @@
 // Heterodyne: text and numbers in JSON.
 // SPDX-License-Identifier: Apache-2.0
 
-/// Text and numbers as JSON has them.
-enum JSONText {
+/// Text and numbers as JSON has them, for the package's modules that write JSON without Foundation.
+package enum JSONText {
     /// A number; `null` for those that JSON does not have.
-    static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
+    package static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
 
     /// Text in quotes.
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
