@@ -1,0 +1,49 @@
+// Heterodyne: what emulated float64 promises, as data.
+// SPDX-License-Identifier: Apache-2.0
+
+/// What `DoubleSingle` promises on every device whose float32 sums and products are rounded to nearest even, whose
+/// quotients are within 2.5 units in the last place and whose square roots within 4, whether or not it keeps subnormal
+/// numbers.
+public enum DoubleSingleFormat {
+    /// Significant bits that a pair holds at least.
+    public static let precision = 48
+    /// The unit in which bounds are given, relative to the exact result.
+    public static let unit = 0x1p-48
+    /// The exponent of the smallest normal number of the parts; below 2^-126 a number may be flushed to zero.
+    public static let minimumExponent = -126
+    /// The largest finite pair, just below 2^128 - 2^103. Larger results are infinity.
+    public static let largest = 0x1p128 - 0x1p103 - 0x1p79
+    /// From this magnitude on both parts of a pair are normal numbers. The bounds hold where operands and result are
+    /// zero or not smaller; below, the error is also bounded by `absoluteError`, which then is what counts.
+    public static let smallestAccurate = 0x1p-78
+    /// What an error in a result below that may be at most, on a device that flushes subnormal numbers to zero.
+    public static let absoluteError = 0x1p-124
+
+    /// What has a bound of its own.
+    public enum Operation: String, Sendable, Hashable, CaseIterable {
+        /// Rounding a float64 number to a pair.
+        case fromFloat64
+        /// Rounding a 64-bit integer to a pair.
+        case fromInteger
+        /// Sums and differences.
+        case add
+        /// Products.
+        case multiply
+        /// Quotients.
+        case divide
+        /// Square roots.
+        case squareRoot
+    }
+
+    /// The largest relative error of an operation in units of 2^-48.
+    public static func bound(_ operation: Operation) -> Double {
+        switch operation {
+        case .fromFloat64: 0.5
+        case .fromInteger: 1
+        case .add: 3
+        case .multiply: 5
+        case .divide: 10
+        case .squareRoot: 6
+        }
+    }
+}
