@@ -29,8 +29,7 @@ struct Partitioner {
     func segments(_ report: inout CompilationReport) throws(GraphError) -> [Segment] {
         let placement = try Placer(graph: graph, targets: targets, policy: policy, goal: goal).place()
         placement.record(graph, targets, &report)
-        let order = SegmentOrder(
-            graph, places: placement.places, targetCount: targets.count, isRepeated: graph.isSource)
+        let order = SegmentOrder(placement.nodes(of: graph))
         var members = [Set<Int>](repeating: [], count: order.targets.count)
         var used = [Set<Value>](repeating: [], count: order.targets.count)
         for (index, node) in graph.nodes.enumerated() {

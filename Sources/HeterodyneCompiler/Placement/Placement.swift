@@ -22,9 +22,16 @@ struct Placement {
     var legalizations: [Int: [TypeLegalization]] = [:]
     /// Why each placed node runs where it does.
     var reasons: [String]
-    /// Seconds that each placed node takes, where its device was measured.
-    var seconds: [Double?]
+    /// Seconds that each placed node takes, estimated.
+    var seconds: [Double]
+    var profiles: [DeviceProfile]
     var goal: PlacementGoal
+
+    /// The nodes as segments are made of them.
+    func nodes(of graph: Graph) -> SegmentOrder.Nodes {
+        SegmentOrder.Nodes(
+            graph, places: places, seconds: seconds, launches: profiles.map(\.launch.value), isRepeated: graph.isSource)
+    }
 
     /// Types that kernels emulate for a node.
     func emulatedTypes(of node: Int) -> Set<ScalarType> {
@@ -41,7 +48,7 @@ struct Placement {
             // Whoever asks for several devices did not ask for the first.
             report.record(
                 place == 0 || goal == .cheapest ? .placement : .fallback, node, operandTypes: types, device: device,
-                reason: reasons[index], seconds: seconds[index])
+                reason: reasons[index], seconds: targets[place].profile?.isMeasured == true ? seconds[index] : nil)
             for change in legalizations[index] ?? [] {
                 report.record(
                     .legalization, node, operandTypes: types, device: device,

@@ -162,7 +162,9 @@ struct PlacementModel {
         var nodePlaces = [Int?](repeating: nil, count: graph.nodes.count)
         for (item, node) in members.enumerated() { nodePlaces[node] = places[item] }
         let order = SegmentOrder(
-            graph, places: nodePlaces, targetCount: deviceCount, isRepeated: graph.isSource)
+            SegmentOrder.Nodes(
+                graph, places: nodePlaces, seconds: [Double](repeating: 0, count: graph.nodes.count),
+                launches: costs.profiles.map(\.launch.value), isRepeated: graph.isSource))
         return order.targets.reduce(Double(cost) * unit) { $0 + costs.profiles[$1].launch.value }
     }
 

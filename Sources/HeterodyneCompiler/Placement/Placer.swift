@@ -48,7 +48,8 @@ struct Placer {
         let count = graph.nodes.count
         var placement = Placement(
             places: [Int?](repeating: nil, count: count), reasons: [String](repeating: "", count: count),
-            seconds: [Double?](repeating: nil, count: count), goal: goal)
+            seconds: [Double](repeating: 0, count: count), profiles: costs.profiles, goal: goal)
+        let needsSeconds = Set(places).count > 1 || targets.contains { $0.profile?.isMeasured == true }
         for (item, node) in members.enumerated() {
             let place = places[item]
             placement.places[node] = place
@@ -56,9 +57,7 @@ struct Placer {
             var changes: [TypeLegalization] = []
             if case .legalized(let list) = answers[item][place] { changes = list }
             if !changes.isEmpty { placement.legalizations[node] = changes }
-            if targets[place].profile?.isMeasured == true {
-                placement.seconds[node] = costs.seconds(item, on: place, changes)
-            }
+            if needsSeconds { placement.seconds[node] = costs.seconds(item, on: place, changes) }
         }
         return placement
     }

@@ -187,17 +187,26 @@ struct PlacementTests {
         #expect(Self.places(try Self.compile(graph, fused, .cheapest)) == ["exp a", "tanh a", "sin a"])
     }
 
-    @Test("A node that takes part in two stages of its device runs in the later one, with what runs there anyway")
+    @Test("Segments take all that can run by then; one of its own only for what then runs beside another device")
     func merged() throws {
         let builder = GraphBuilder()
         let x = try builder.input("x", TensorType(.float32, [8]))
-        // tanh runs on b; its result is used on a. cos on a could run at once, and needs no segment of its own.
-        try builder.output("y", x.tanh().exp() + x.cos())
-        try builder.output("z", x.tanh().sin().tanh().floor())
+        // tanh and floor run on b. cos on a needs nothing of b, and sin is ready together with exp.
+        let wide = try x.tanh()
+        try builder.output("y", wide.exp() + x.cos())
+        try builder.output("z", wide.sin().floor().abs())
         let graph = try builder.build()
-        let targets = [Self.target("a", exceptions: Self.refusing(.tanh)), Self.target("b")]
+        let refused = Self.refusing(.tanh) + Self.refusing(.floor)
+        let targets = [Self.target("a", exceptions: refused), Self.target("b")]
         let compiled = try Self.compile(graph, targets)
-        #expect(compiled.parts.map(\.target) == [1, 0, 1, 0])
+        #expect(compiled.parts.map(\.target) == [0, 1, 0, 1, 0])
+        #expect(compiled.parts.map { $0.graph.nodes.count - $0.inputs.count } == [1, 1, 3, 1, 1])
+        // Without cos nothing can begin on a.
+        let later = GraphBuilder()
+        let first = try later.input("x", TensorType(.float32, [8])).tanh()
+        try later.output("y", first.exp() + first.cos())
+        try later.output("z", first.sin())
+        #expect(try Self.compile(try later.build(), targets).parts.map(\.target) == [1, 0])
         let inputs = [Literal((0..<8).map { Float($0) / 3 })]
         #expect(try run(compiled, inputs) == (try ReferenceEvaluator.evaluate(graph, inputs: inputs)))
     }
