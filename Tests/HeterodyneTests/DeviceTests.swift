@@ -53,7 +53,7 @@ struct DeviceTests {
     @Test("a number takes no program and no device that has its type", arguments: Device.all)
     func numbers(device: Device) throws {
         let masked = device.masking(.float64)
-        let number = try Tensor(0.1).evaluated(on: masked)
+        let number = try Tensor(Double(0.1)).evaluated(on: masked)
         #expect(number.deviceID == nil)
         #expect(try number.item(as: Double.self, on: masked) == 0.1)
         // Handed to a compiled function it is data: one program serves all numbers.
