@@ -31,11 +31,11 @@ public struct BufferDeclaration: Hashable, Sendable {
     }
 }
 
-/// A scalar that the caller gives with each dispatch.
+/// A number that the caller gives with each dispatch.
 public struct PushConstantDeclaration: Hashable, Sendable {
     /// For dumps and debuggers.
     public var name: String
-    /// A scalar of 32 or 64 bits.
+    /// A scalar of 32 or 64 bits, or u32x2: 64 bits as two words, the low one first.
     public var type: KernelType
 
     /// A push constant.

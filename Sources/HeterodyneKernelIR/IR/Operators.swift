@@ -27,6 +27,27 @@ public enum UnaryOperator: String, Hashable, Sendable, CaseIterable {
     case bitCount = "bit_count"
     /// Position of the highest set bit, all ones for 0 (unsigned 32-bit integers).
     case highestBit = "highest_bit"
+    /// e^x; see `isElementary`.
+    case exponential = "exp"
+    /// The natural logarithm.
+    case logarithm = "log"
+    /// sin(x)
+    case sine = "sin"
+    /// cos(x)
+    case cosine = "cos"
+    /// tanh(x)
+    case hyperbolicTangent = "tanh"
+
+    /// Whether it is an elementary function, defined on float64 alone. Devices have no such instruction: the interpreter
+    /// and `Kernel.emulating` understand it, SPIR-V does not, and `MathLibrary` writes kernels that need none.
+    public var isElementary: Bool {
+        switch self {
+        case .exponential, .logarithm, .sine, .cosine, .hyperbolicTangent: true
+        case .negate, .absolute, .floor, .ceiling, .truncate, .roundEven, .squareRoot, .not, .isNaN, .isInfinite,
+            .bitCount, .highestBit:
+            false
+        }
+    }
 }
 
 /// Operations on two values of the same type, component by component.
@@ -55,6 +76,20 @@ public enum BinaryOperator: String, Hashable, Sendable, CaseIterable {
     case shiftLeft = "shl"
     /// floor(a / 2^b), the amount taken modulo the width; copies of the sign come in for signed types.
     case shiftRight = "shr"
+    /// a^b as IEEE 754 `pow`; see `isElementary`.
+    case power = "pow"
+    /// a - b trunc(a / b) with the sign of a, exactly.
+    case floatRemainder = "fmod"
+
+    /// Whether it is an elementary function, defined on float64 alone; see `UnaryOperator.isElementary`.
+    public var isElementary: Bool {
+        switch self {
+        case .power, .floatRemainder: true
+        case .add, .subtract, .multiply, .divide, .remainder, .minimum, .maximum, .and, .or, .xor, .shiftLeft,
+            .shiftRight:
+            false
+        }
+    }
 }
 
 /// Comparisons; false where an operand is NaN, except for `notEqual`.

@@ -1,6 +1,7 @@
 // Heterodyne: the meaning of every operator on one component, as bits.
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import HeterodyneGraph
 
 /// Functions on the bits of scalars. Each is chosen once for an operation and then called for every lane.
@@ -41,6 +42,11 @@ enum Scalars {
             return { $0 & ~sign == infinity ? 1 : 0 }
         case .bitCount: return { UInt64($0.nonzeroBitCount) }
         case .highestBit: return { $0 == 0 ? mask : UInt64(63 - $0.leadingZeroBitCount) }
+        case .exponential: return { exp(double($0)).bitPattern }
+        case .logarithm: return { log(double($0)).bitPattern }
+        case .sine: return { sin(double($0)).bitPattern }
+        case .cosine: return { cos(double($0)).bitPattern }
+        case .hyperbolicTangent: return { tanh(double($0)).bitPattern }
         }
     }
 
@@ -81,6 +87,8 @@ enum Scalars {
             let (width, modulo) = (scalar.bitWidth, UInt64(scalar.bitWidth - 1))
             if !scalar.isSignedInteger { return { $0 >> ($1 & modulo) } }
             return integers(scalar) { UInt64(bitPattern: Literal.signed($0, width) >> Int64($1 & modulo)) }
+        case .power: return { pow(double($0), double($1)).bitPattern }
+        case .floatRemainder: return { fmod(double($0), double($1)).bitPattern }
         }
     }
 

@@ -17,7 +17,8 @@ extension WorkgroupMachine {
         // These only look at bits.
         case .negate, .absolute, .not, .isNaN, .isInfinite, .bitCount, .highestBit: return function
         case .squareRoot: return { floats.loosened(function(floats.flushed($0, scalar)), scalar) }
-        case .floor, .ceiling, .truncate, .roundEven: return { function(floats.flushed($0, scalar)) }
+        case .floor, .ceiling, .truncate, .roundEven, .exponential, .logarithm, .sine, .cosine, .hyperbolicTangent:
+            return { function(floats.flushed($0, scalar)) }
         }
     }
 

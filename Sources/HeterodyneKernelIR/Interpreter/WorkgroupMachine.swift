@@ -123,7 +123,12 @@ final class WorkgroupMachine {
         case .constant(let bits):
             for lane in active { for part in 0..<width { result[lane * width + part] = bits[part] } }
         case .builtin(let builtin): for lane in active { result[lane] = UInt64(self.builtin(builtin, lane)) }
-        case .pushConstant(let index): for lane in active { result[lane] = pushConstants[index] }
+        case .pushConstant(let index):
+            let bits = pushConstants[index]
+            for lane in active {
+                result[lane * width] = width == 1 ? bits : bits & 0xffff_ffff
+                if width == 2 { result[lane * width + 1] = bits >> 32 }
+            }
         case .specialization(let index): for lane in active { result[lane] = specializations[index] }
         case .unary(let unary, let a):
             let (x, function) = (values[a.index], self.unary(unary, kernel.types[a.index].scalar))

@@ -17,11 +17,18 @@ extension MathLibrary {
         // erf(x) = x P_i(t), t = |x| - centre of the i-th of 8 intervals of width 3/4
         let inside = x.magnitude .< 5.999
         let a = pick(inside, x.magnitude, x.like(5.999))
-        let moved = (a * (4.0 / 3.0) - 0.5) + magic(a)
-        let whole = moved - magic(a)
-        let zero = builder.constant(0, .i64)
-        let seven = builder.constant(7, .i64)
-        let index = wholeNumber(whole).maximum(zero).minimum(seven)
+        let whole: KernelValue
+        let index: KernelValue
+        if isEmulated(x) {
+            whole = pick(isNaN(a), a.like(0.0), (a * (4.0 / 3.0)).floor)
+            index = whole.converted(to: .int32)
+        } else {
+            let moved = (a * (4.0 / 3.0) - 0.5) + magic(a)
+            whole = moved - magic(a)
+            let zero = builder.constant(0, .i64)
+            let seven = builder.constant(7, .i64)
+            index = wholeNumber(whole).maximum(zero).minimum(seven)
+        }
         let t = a - (whole * 0.75 + 0.375)
         let table = builder.table("erf", .f64, MathTables.erf64.map(\.bitPattern))
         var p = table[index + 15 * 8]

@@ -30,10 +30,18 @@ extension MathLibrary {
     }
 
     /// e^x, within 2 ULP.
-    public func exponential(_ x: KernelValue) -> KernelValue { exponential(x, low: nil) }
+    public func exponential(_ x: KernelValue) -> KernelValue {
+        isEmulated(x) ? x.unary(.exponential) : exponential(x, low: nil)
+    }
 
     /// e^x - 1, within 3 ULP; keeps -0 and denormals.
     public func exponentialMinusOne(_ x: KernelValue) -> KernelValue {
+        if isEmulated(x) {
+            // 2 t / (1 - t) with t = tanh(x / 2) where subtracting 1 would cancel.
+            let t = (0.5 * x).unary(.hyperbolicTangent)
+            let near = pick(x .== 0.0, x, (2.0 * t) / (1.0 - t))
+            return pick(x.magnitude .< 1.0, near, exponential(x) - 1.0)
+        }
         let limits = isSingle(x) ? (-20.0, 88.8) : (-40.0, 709.9)
         let (n, core) = exponentialCore(atMost(atLeast(x, limits.0), limits.1))
         let q = pick(x .== 0.0, x, core)
@@ -43,6 +51,7 @@ extension MathLibrary {
 
     /// tanh(x), within 4 ULP; keeps -0 and denormals.
     public func hyperbolicTangent(_ x: KernelValue) -> KernelValue {
+        if isEmulated(x) { return x.unary(.hyperbolicTangent) }
         let t = exponentialMinusOne(2.0 * atMost(x.magnitude, isSingle(x) ? 10 : 20))
         return withSign(quotient(t, t + 2.0), of: x)
     }

@@ -20,6 +20,7 @@ extension MathLibrary {
 
     /// The natural logarithm, within 2 ULP; -inf at 0, NaN below.
     public func logarithm(_ x: KernelValue) -> KernelValue {
+        if isEmulated(x) { return x.unary(.logarithm) }
         let (k, f) = split(x)
         var y: KernelValue
         if isSingle(x) {

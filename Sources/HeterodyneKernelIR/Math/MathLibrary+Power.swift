@@ -16,6 +16,7 @@ extension MathLibrary {
 
     /// x^y as IEEE 754 `pow` has it, within 4 ULP: exp(y log|x|) with the logarithm and the product in two parts.
     public func power(_ x: KernelValue, _ y: KernelValue) -> KernelValue {
+        if isEmulated(x) { return x.binary(.power, y) }
         let single = isSingle(x)
         let ax = x.magnitude
         let (hi, lo) = logarithmInTwo(ax)

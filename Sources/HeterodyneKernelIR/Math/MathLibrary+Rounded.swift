@@ -62,6 +62,7 @@ extension MathLibrary {
     ///
     /// The device's quotient is an estimate; its residue, exact in integers modulo 2^32 (2^64), corrects it.
     public func divide(_ a: KernelValue, _ b: KernelValue) -> KernelValue {
+        if isEmulated(a) { return a / b }
         let format = Format(a.type)
         let (x, ea) = significand(a, format)
         let (y, eb) = significand(b, format)
@@ -110,6 +111,7 @@ extension MathLibrary {
     /// The square root rounded to nearest, denormals and specials included, whatever the device's own does, as long
     /// as it is within 16 units for numbers of ordinary size.
     public func squareRoot(_ x: KernelValue) -> KernelValue {
+        if isEmulated(x) { return x.squareRoot }
         let format = Format(x.type)
         let (s, biased) = significand(x, format)
         let exponent = biased - format.bias
@@ -152,6 +154,7 @@ extension MathLibrary {
     ///
     /// Long division in integers, some 20 (50) bits of the quotient at a time.
     public func remainder(_ x: KernelValue, _ y: KernelValue) -> KernelValue {
+        if isEmulated(x) { return x.binary(.floatRemainder, y) }
         let format = Format(x.type)
         let (mx, ex) = significand(x, format)
         let (my, ey) = significand(y, format)

@@ -6,6 +6,7 @@ import HeterodyneGraph
 extension MathLibrary {
     /// sin(x), within 4 ULP over the whole range; NaN for infinities; keeps -0 and denormals.
     public func sine(_ x: KernelValue) -> KernelValue {
+        if isEmulated(x) { return x.unary(.sine) }
         if !isSingle(x), x.type.width > 1 { return each([x]) { sine($0[0]) } }
         let (r, quadrant) = isSingle(x) ? reduceAngle32(x) : reduceAngle64(x)
         return pick(x .== 0.0, x, sine(r, quadrant: quadrant))
@@ -13,6 +14,7 @@ extension MathLibrary {
 
     /// cos(x), within 4 ULP over the whole range; NaN for infinities.
     public func cosine(_ x: KernelValue) -> KernelValue {
+        if isEmulated(x) { return x.unary(.cosine) }
         if !isSingle(x), x.type.width > 1 { return each([x]) { cosine($0[0]) } }
         let (r, quadrant) = isSingle(x) ? reduceAngle32(x) : reduceAngle64(x)
         return sine(r, quadrant: quadrant + 1)

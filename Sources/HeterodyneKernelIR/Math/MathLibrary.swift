@@ -13,12 +13,19 @@ public struct MathLibrary {
     public let builder: KernelBuilder
     /// Whether divisions inside functions are made exact by `divide`; for devices whose own division is loose.
     public var usesExactDivision: Bool
+    /// Whether float64 is going to be emulated (`Kernel.emulating`). Its functions then stay whole operations, which the
+    /// emulation computes in its own format: the algorithms of this library count on 53 bits and their places.
+    public var emulatesFloat64: Bool
 
     /// The library for a kernel.
-    public init(_ builder: KernelBuilder, usesExactDivision: Bool = false) {
+    public init(_ builder: KernelBuilder, usesExactDivision: Bool = false, emulatesFloat64: Bool = false) {
         self.builder = builder
         self.usesExactDivision = usesExactDivision
+        self.emulatesFloat64 = emulatesFloat64
     }
+
+    /// Whether functions of the value are left to the emulation of float64.
+    func isEmulated(_ x: KernelValue) -> Bool { emulatesFloat64 && x.type.scalar == .float64 }
 
     func isSingle(_ x: KernelValue) -> Bool {
         if x.type.scalar != .float32, x.type.scalar != .float64 {
@@ -30,7 +37,7 @@ public struct MathLibrary {
     /// a / b within a unit, for b well inside the normal range; where the device's own division is loose, by a step
     /// of Newton's method.
     func quotient(_ a: KernelValue, _ b: KernelValue) -> KernelValue {
-        if !usesExactDivision { return a / b }
+        if !usesExactDivision || isEmulated(a) { return a / b }
         let reciprocal = 1.0 / b
         let q = a * reciprocal
         return muladd(muladd(-q, b, a), reciprocal, q)
@@ -93,24 +100,34 @@ public struct MathLibrary {
         return (bits, builder.constant(bits: x.type.bits == 64 ? 0xffe0_0000_0000_0000 : 0xff00_0000, bits.type))
     }
     func isFinite(_ x: KernelValue) -> KernelValue {
+        if isEmulated(x) { return !(x.isNaN | x.isInfinite) }
         let (bits, infinity) = doubled(x)
         return bits .< infinity
     }
     func isInfinite(_ x: KernelValue) -> KernelValue {
+        if isEmulated(x) { return x.isInfinite }
         let (bits, infinity) = doubled(x)
         return bits .== infinity
     }
     func isNaN(_ x: KernelValue) -> KernelValue {
+        if isEmulated(x) { return x.isNaN }
         let (bits, infinity) = doubled(x)
         return bits .> infinity
     }
 
     /// |x| with the sign of another number.
     func withSign(_ x: KernelValue, of sign: KernelValue) -> KernelValue {
+        if isEmulated(x) {
+            let size = x.magnitude
+            return pick(isNegative(sign), -size, size)
+        }
         let bits = integer(x)
         let mask = builder.constant(bits: 1 << UInt64(x.type.bits - 1), bits.type)
         return float((bits & ~mask) | (integer(sign) & mask))
     }
+
+    /// Whether the sign bit is set.
+    func isNegative(_ x: KernelValue) -> KernelValue { integer(x) .< 0 }
 
     /// Adding it moves the integer part of a small number into the low bits.
     func magic(_ x: KernelValue) -> Double { isSingle(x) ? 12_582_912 : 6_755_399_441_055_744 }

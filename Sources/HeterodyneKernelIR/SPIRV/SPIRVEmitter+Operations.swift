@@ -21,8 +21,11 @@ extension SPIRVEmitter {
             let place = emit(.accessChain, pointer(.pushConstant, result), [pushBlock, position])
             return emit(.load, result, [place])
         case .specialization(let index): return specializations[index]
-        case .unary(let unary, _): return self.unary(unary, type, result, ids[0])
+        case .unary(let unary, _):
+            if unary.isElementary { throw noInstruction(operation) }
+            return self.unary(unary, type, result, ids[0])
         case .binary(let binary, _, let b):
+            if binary.isElementary { throw noInstruction(operation) }
             return self.binary(binary, type, result, ids[0], ids[1], constantBits[b], exact)
         case .compare(let comparison, let a, _):
             return emit(opcode(comparison, kernel.types[a.index]), result, ids)
@@ -87,6 +90,12 @@ extension SPIRVEmitter {
         }
     }
 
+    private func noInstruction(_ operation: Operation) -> KernelError {
+        .missingCapability(
+            "\(operation.keyword) of f64 in \(kernel.name): devices have no such instruction; emulate float64 "
+                + "(Kernel.emulating) or take the math library's")
+    }
+
     /// Loads from buffers and conversions are possible with storage alone; anything else is arithmetic.
     private mutating func requireArithmetic(_ operation: Operation, _ type: KernelType) {
         switch operation {
@@ -126,6 +135,8 @@ extension SPIRVEmitter {
         case .isInfinite: emit(.isInf, result, [a])
         case .bitCount: emit(.bitCount, result, [a])
         case .highestBit: extended(.findUMsb, result, [a])
+        // Turned away before.
+        case .exponential, .logarithm, .sine, .cosine, .hyperbolicTangent: a
         }
     }
 
@@ -170,6 +181,8 @@ extension SPIRVEmitter {
             }
             let right: Opcode = isSigned ? .shiftRightArithmetic : .shiftRightLogical
             return emit(binary == .shiftLeft ? .shiftLeftLogical : right, result, [a, amount])
+        // Turned away before.
+        case .power, .floatRemainder: return a
         }
     }
 

@@ -134,6 +134,7 @@ struct TypeRules {
             case .not: a.isInteger || a.scalar == .bool
             case .bitCount: a.isInteger && a.bits == 32
             case .highestBit: a.scalar == .uint32
+            case .exponential, .logarithm, .sine, .cosine, .hyperbolicTangent: a.scalar == .float64
             }
         try require(isDefined, operation, "not defined on \(a)")
         return unary == .isNaN || unary == .isInfinite ? a.with(scalar: .bool) : a
@@ -145,6 +146,7 @@ struct TypeRules {
             case .add, .subtract, .multiply, .divide, .minimum, .maximum: a.isArithmetic
             case .remainder, .shiftLeft, .shiftRight: a.isInteger
             case .and, .or, .xor: a.isInteger || a.scalar == .bool
+            case .power, .floatRemainder: a.scalar == .float64
             }
         try require(isDefined, operation, "not defined on \(a)")
     }

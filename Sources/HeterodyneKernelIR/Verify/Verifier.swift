@@ -53,7 +53,8 @@ private struct Verifier {
             }
         }
         for constant in kernel.pushConstants {
-            guard constant.type.width == 1, constant.type.isArithmetic, constant.type.bits >= 32 else {
+            let type = constant.type
+            guard type.width == 1 && type.isArithmetic && type.bits >= 32 || type == .u32.with(width: 2) else {
                 throw .invalidType("push constant \(constant.name) of \(constant.type)")
             }
         }
