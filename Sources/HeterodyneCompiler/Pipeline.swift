@@ -13,9 +13,11 @@ public struct Pipeline: Sendable {
     public init(_ passes: [any Pass]) { self.passes = passes }
 
     /// The passes before nodes are placed: simplify, recognize what is claimed, decompose what is not, simplify again.
+    /// Narrowing comes before recognition, which then sees the types that the device has, and again for what
+    /// definitions bring in.
     public static let beforePlacement = Pipeline([
-        Canonicalization(), ConstantFolding(), Canonicalization(), Recognition(), Decomposition(), Canonicalization(),
-        ConstantFolding(), Canonicalization(), DeadCodeElimination(),
+        Canonicalization(), ConstantFolding(), Canonicalization(), Narrowing(), Recognition(), Decomposition(),
+        Canonicalization(), ConstantFolding(), Canonicalization(), Narrowing(), DeadCodeElimination(),
     ])
 
     /// The passes for the part of one device: fuse, order.

@@ -27,6 +27,7 @@ struct PassPropertyTests {
         Subject(name: "dead code", pass: DeadCodeElimination(), target: Targets.plain),
         Subject(name: "decompose for a device that claims nothing", pass: Decomposition(), target: Targets.plain),
         Subject(name: "decompose for a device that claims all", pass: Decomposition(), target: Targets.claiming),
+        Subject(name: "narrow", pass: Narrowing(), target: NarrowingTests.target),
         Subject(name: "fuse", pass: ElementwiseFusion(), target: Targets.fusing),
         Subject(
             name: "fuse small", pass: ElementwiseFusion(), target: Targets.fusing(maximumOperands: 2, maximumNodes: 3)),
