@@ -45,6 +45,8 @@ let package = Package(
         .executable(name: "devquery", targets: ["devquery"]),
         .executable(name: "heterodyne", targets: ["heterodyne-cli"]),
         .executable(name: "SentenceEmbedding", targets: ["SentenceEmbedding"]),
+        .executable(name: "HeatEquation", targets: ["HeatEquation"]),
+        .executable(name: "KeplerOrbit", targets: ["KeplerOrbit"]),
         .executable(name: "heterodyne-benchmarks", targets: ["heterodyne-benchmarks"]),
     ],
     dependencies: [
@@ -112,6 +114,21 @@ let package = Package(
         .executableTarget(
             name: "SentenceEmbedding", dependencies: ["SentenceEmbeddingModel", argumentParser],
             path: "Samples/SentenceEmbedding/Command", swiftSettings: settings),
+        .target(name: "SamplePlots", path: "Samples/Plots", swiftSettings: settings),
+        .target(
+            name: "SamplePolicies", dependencies: ["Heterodyne"], path: "Samples/Policies", swiftSettings: settings),
+        .target(
+            name: "HeatEquationModel", dependencies: ["Heterodyne", "SamplePolicies"],
+            path: "Samples/HeatEquation/Model", swiftSettings: settings),
+        .executableTarget(
+            name: "HeatEquation", dependencies: ["HeatEquationModel", "SamplePlots", argumentParser],
+            path: "Samples/HeatEquation/Command", swiftSettings: settings),
+        .target(
+            name: "KeplerOrbitModel", dependencies: ["Heterodyne", "SamplePolicies"],
+            path: "Samples/KeplerOrbit/Model", swiftSettings: settings),
+        .executableTarget(
+            name: "KeplerOrbit", dependencies: ["KeplerOrbitModel", "SamplePlots", argumentParser],
+            path: "Samples/KeplerOrbit/Command", swiftSettings: settings),
         .executableTarget(
             name: "heterodyne-benchmarks",
             dependencies: [
@@ -159,6 +176,9 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         tests("CommandTests", ["Heterodyne"]),
         tests("SentenceEmbeddingTests", ["SentenceEmbeddingModel", "Heterodyne"], resources: [.copy("Fixtures")]),
+        tests("SamplePlotsTests", ["SamplePlots"]),
+        tests("HeatEquationTests", ["HeatEquationModel", "SamplePolicies", "Heterodyne"]),
+        tests("KeplerOrbitTests", ["KeplerOrbitModel", "SamplePolicies", "Heterodyne"]),
         tests("ArchitectureTests", []),
     ],
     swiftLanguageModes: [.v6],

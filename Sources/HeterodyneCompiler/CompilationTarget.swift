@@ -10,6 +10,8 @@ public struct CompilationTarget: Sendable {
     public var device: String
     /// What it can do.
     public var capabilities: Capabilities
+    /// How fast it is; nil where nobody said. Placement then assumes something, and the report has no seconds.
+    public var profile: DeviceProfile?
     private let ask: @Sendable (NodeSignature) -> Support
 
     /// A target that asks `backend` about nodes.
@@ -40,6 +42,8 @@ public struct CompilerOptions: Sendable, Hashable {
     public var isStrict: Bool = false
     /// What happens where a device lacks a scalar type.
     public var scalarTypes = ScalarTypePolicy.standard
+    /// What decides where nodes run where there are several devices.
+    public var placement = PlacementGoal.asked
     /// How far arithmetic may be reordered.
     public var arithmetic: ArithmeticMode = .fast
     /// The most threads to use; nil for all.

@@ -61,8 +61,9 @@ public struct Compiler: Sendable {
         let context = PassContext(target: primary, options: options, evaluator: evaluator, label: label)
         context.report.devices = targets.map(\.device)
         let placed = try Pipeline.beforePlacement.run(graph, in: context)
-        let segments = try Partitioner(graph: placed, targets: targets, policy: options.scalarTypes).segments(
-            &context.report)
+        let segments = try Partitioner(
+            graph: placed, targets: targets, policy: options.scalarTypes, goal: options.placement
+        ).segments(&context.report)
         recordTransfers(placed, segments, &context.report)
         if options.isStrict, let refusal = context.report.strictRefusal { throw refusal }
         var parts: [CompiledGraph.Part] = []
@@ -86,25 +87,33 @@ public struct Compiler: Sendable {
 
     /// Records every value that crosses from one device to another. Inputs and outputs live on the first.
     private func recordTransfers(_ graph: Graph, _ segments: [Segment], _ report: inout CompilationReport) {
-        func sharesMemory(_ a: Int, _ b: Int) -> Bool {
-            a == b || (targets[a].capabilities.hasUnifiedMemory && targets[b].capabilities.hasUnifiedMemory)
-        }
+        let costs = TransferCosts(targets)
+        // Whoever asks for several devices asks for what goes on between them.
+        let isFree = options.placement == .cheapest
         let results = Set(graph.outputs.map(\.value))
         var maker: [Value: Int] = [:]
+        // One copy serves all parts of a device.
+        var arrived = [Set<Value>](repeating: [], count: targets.count)
         for segment in segments {
             for value in segment.part.inputs {
                 let from = maker[value] ?? 0
-                if sharesMemory(from, segment.target) { continue }
+                if costs.sharesMemory(from, segment.target) { continue }
+                guard arrived[segment.target].insert(value).inserted else { continue }
                 report.recordTransfer(
                     of: value, in: graph, to: targets[segment.target].device,
-                    reason: "\(maker[value] == nil ? "given" : "made") on \(targets[from].device)")
+                    reason: "\(maker[value] == nil ? "given" : "made") on \(targets[from].device)",
+                    isFree: isFree,
+                    seconds: costs.measuredSeconds(
+                        NodeCost(transferOf: graph.type(of: value)).byteCount, from: from, to: segment.target))
             }
             for value in segment.part.outputs {
                 maker[value] = segment.target
-                if results.contains(value), !sharesMemory(segment.target, 0) {
+                if results.contains(value), !costs.sharesMemory(segment.target, 0) {
                     report.recordTransfer(
                         of: value, in: graph, to: targets[0].device,
-                        reason: "made on \(targets[segment.target].device) and an output")
+                        reason: "made on \(targets[segment.target].device) and an output", isFree: isFree,
+                        seconds: costs.measuredSeconds(
+                            NodeCost(transferOf: graph.type(of: value)).byteCount, from: segment.target, to: 0))
                 }
             }
         }

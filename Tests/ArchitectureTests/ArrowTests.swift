@@ -37,13 +37,21 @@ let allowedArrows: [String: Set<String>] = [
     "heterodyne-cli": ["Heterodyne", "HeterodyneConformance", "HeterodyneONNX", "HeterodyneModels"],
     "SentenceEmbeddingModel": ["Heterodyne"],
     "SentenceEmbedding": ["Heterodyne", "SentenceEmbeddingModel"],
+    "SamplePlots": [],
+    "SamplePolicies": ["Heterodyne"],
+    "HeatEquationModel": ["Heterodyne", "SamplePolicies"],
+    "HeatEquation": ["Heterodyne", "SamplePolicies", "SamplePlots", "HeatEquationModel"],
+    "KeplerOrbitModel": ["Heterodyne", "SamplePolicies"],
+    "KeplerOrbit": ["Heterodyne", "SamplePolicies", "SamplePlots", "KeplerOrbitModel"],
     "AllocationCounter": [],
     "heterodyne-benchmarks": ["Heterodyne", "HeterodyneVulkan", "SentenceEmbeddingModel", "AllocationCounter"],
 ]
 
 /// Modules of other packages, and who may import them.
 let allowedPackages: [String: Set<String>] = [
-    "ArgumentParser": ["devquery", "heterodyne-cli", "SentenceEmbedding", "heterodyne-benchmarks"],
+    "ArgumentParser": [
+        "devquery", "heterodyne-cli", "SentenceEmbedding", "HeatEquation", "KeplerOrbit", "heterodyne-benchmarks",
+    ],
     "Logging": ["HeterodyneRuntime"],
     "SwiftProtobuf": ["HeterodyneONNX"],
     "Numerics": ["HeterodyneReference"],

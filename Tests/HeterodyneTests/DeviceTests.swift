@@ -49,4 +49,17 @@ struct DeviceTests {
         #expect((Tensor.zeros([2]) + 1).deviceID == nil)
         #expect(Tensor([1, 2] as [Float]).deviceID == nil)
     }
+
+    @Test("a number takes no program and no device that has its type", arguments: Device.all)
+    func numbers(device: Device) throws {
+        let masked = device.masking(.float64)
+        let number = try Tensor(Double(0.1)).evaluated(on: masked)
+        #expect(number.deviceID == nil)
+        #expect(try number.item(as: Double.self, on: masked) == 0.1)
+        // Handed to a compiled function it is data: one program serves all numbers.
+        let double = compile(device: device) { (x: Tensor) in x + x }
+        for value in [1.5, 2.5, -0.0] { #expect(try double(Tensor(value)).item(as: Double.self) == 2 * value) }
+        // What would fill memory for nothing is still made where it is needed.
+        #expect(try Tensor.zeros([4096]).evaluated(on: device).deviceID == device.id)
+    }
 }

@@ -168,6 +168,7 @@ extension Tensor {
                 if case .argument = tensor.node.current { throw Self.argumentRead }
                 continue
             }
+            if try tensor.node.completeOnHost() { continue }
             // Every result of a node is computed at once.
             for result in tensor.node.types.indices { pending.append(Tensor(tensor.node, result: result)) }
         }

@@ -94,8 +94,19 @@ final class LazyNode: Sendable {
         }
     }
 
-    /// Keeps the results and lets go of the operands.
-    func complete(_ buffers: [any Buffer], on device: String) {
+    /// Makes a small constant memory of the host. It takes no program, of which every other number would need another
+    /// one, and no device that has the type. Whether it did.
+    func completeOnHost() throws(HeterodyneError) -> Bool {
+        guard case .pending(.operation(.primitive(.constant(let literal))), _) = current else { return false }
+        do throws(GraphError) {
+            guard try literal.type.byteCount() <= 4096 else { return false }
+            complete([HostBuffer(sharing: try literal.denseStorage())], on: nil)
+        } catch { throw .graph(error) }
+        return true
+    }
+
+    /// Keeps the results and lets go of the operands. Without a device they are memory of the host.
+    func complete(_ buffers: [any Buffer], on device: String?) {
         Self.release(takeOperands(leaving: .computed(Results(buffers: buffers, device: device))))
     }
 

@@ -117,13 +117,14 @@ public struct CompilationReport: Sendable, Hashable, Codable {
 
     /// Records that a value is copied to `device`.
     mutating func recordTransfer(
-        of value: Value, in graph: Graph, to device: String, reason: String, seconds: Double? = nil
+        of value: Value, in graph: Graph, to device: String, reason: String, isFree: Bool = false,
+        seconds: Double? = nil
     ) {
         let (node, type) = (graph.node(of: value), graph.type(of: value))
         merge(
             Entry(
                 kind: .transfer, operation: Self.title(of: node.operation), count: 1, resultTypes: type.description,
-                location: node.location?.description, device: device, rule: "", reason: reason, isFree: false,
+                location: node.location?.description, device: device, rule: "", reason: reason, isFree: isFree,
                 operationCount: 0, byteCount: NodeCost(transferOf: type).byteCount, seconds: seconds))
     }
 
