@@ -19,12 +19,14 @@ public struct PolicyWay: Sendable, Hashable {
         self.options = options
     }
 
-    /// The way with the policy that a text describes (`ScalarTypePolicy.init(parsing:)`), the usual one for nil.
+    /// The way with the policy that a text describes (`ScalarTypePolicy.init(parsing:)`), the usual one for nil. Other devices fall in
+    /// only where float64's rule is that they do.
     public init(parsing types: String?, hidesFloat64: Bool, isStrict: Bool, label: String) throws(GraphError) {
         self.init(name: types ?? "default", hidesFloat64: hidesFloat64, options: ProgramOptions())
         options.label = label
         options.compiler.isStrict = isStrict
         if let types { options.compiler.scalarTypes = try ScalarTypePolicy(parsing: types) }
+        if options.compiler.scalarTypes[.float64] != .fallback { options.fallbacks = [] }
     }
 
     /// The device to run on: `device` itself, or the same without float64.

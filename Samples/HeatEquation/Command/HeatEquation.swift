@@ -51,8 +51,11 @@ import SamplePolicies
         guard !compare || (types == nil && !strict && !mask) else {
             throw ValidationError("--compare chooses --types, --strict and --mask itself")
         }
-        _ = try model()
-        _ = try ways()
+        // Errors other than this one's are no wrong usage to the parser.
+        do {
+            _ = try model()
+            _ = try ways()
+        } catch { throw ValidationError("\(error)") }
     }
 
     private func model() throws -> HeatModel {
