@@ -221,6 +221,24 @@ struct NarrowingTests {
         #expect(try Narrowing().run(graph, in: context(flushing)) == graph)
     }
 
+    @Test("Positions that composites give are short, and what is computed with them")
+    func positions() throws {
+        let builder = GraphBuilder()
+        let x = try builder.input("x", TensorType(.float32, [4, 7]))
+        let best = try builder.add(ArgMax(ArgExtremeAttributes(axis: 1)), [x])
+        let ranked = try builder.addAll(.composite(TopK(k: 2, axis: 1)), [x])
+        try builder.output("row", best.reshape([4, 1]).compare(.equal, ranked[1].slice([0, 0], [4, 1])))
+        try builder.output("best", best)
+        try builder.output("values", ranked[0])
+        let graph = try builder.build()
+        let context = context(Self.target)
+        let after = try Narrowing().run(graph, in: context)
+        #expect(Self.wideNodes(after) == 0, "\(after)")
+        #expect(context.report.entries.map(\.operation).sorted() == ["argMax", "compare", "reshape", "slice", "topK"])
+        var random = RandomGraphs(seed: 8)
+        for _ in 0..<4 { try expectEquivalent(graph, after, random.inputs(for: graph), "positions") }
+    }
+
     @Test("Branches know what they are given, and their results are known")
     func branches() throws {
         let type = TensorType(.int64, [3])

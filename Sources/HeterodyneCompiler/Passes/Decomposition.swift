@@ -5,7 +5,8 @@ import HeterodyneBackend
 public import HeterodyneGraph
 
 /// Replaces every composite that the device does not run whole by its definition, again and again until only claimed
-/// composites and primitives are left.
+/// composites and primitives are left. One that the device runs whole in another type, where it lacks the type that the graph asks for
+/// and the policy allows it, is computed in that type: bfloat16 in float32, say.
 public struct Decomposition: Pass {
     /// `decompose`.
     public let name = "decompose"
@@ -31,10 +32,13 @@ public struct Decomposition: Pass {
                 return try builder.addAll(
                     controlRegions(of: node.operation, context, depth: depth), operands, location: node.location)
             case .composite(let composite):
-                let support = context.target.support(
-                    for: NodeSignature(
-                        operation: node.operation, operandTypes: operands.map(\.type), resultTypes: node.resultTypes))
+                let signature = NodeSignature(
+                    operation: node.operation, operandTypes: operands.map(\.type), resultTypes: node.resultTypes)
+                let support = context.target.support(for: signature)
                 if support.isNative { return nil }
+                if let whole = StandInComposite(signature, on: context.target, policy: context.options.scalarTypes) {
+                    return try whole.build(operands, for: node, in: builder, context)
+                }
                 if depth == 0 {
                     let device = context.target.device
                     context.report.record(
@@ -85,11 +89,15 @@ public struct Decomposition: Pass {
             case .parameter(let parameter, _, _): mapped[index] = [operands[parameter]]
             case .primitive, .composite:
                 guard live[index] else { continue }
-                if case .composite(let nested) = inner.operation,
-                    !context.target.support(for: NodeSignature(inner, in: definition)).isNative
-                {
-                    mapped[index] = try expand(
-                        nested, arguments, inner.resultTypes, builder, location, context, depth: depth + 1)
+                let signature = NodeSignature(inner, in: definition)
+                if case .composite(let nested) = inner.operation, !context.target.support(for: signature).isNative {
+                    let policy = context.options.scalarTypes
+                    if let whole = StandInComposite(signature, on: context.target, policy: policy) {
+                        mapped[index] = try whole.build(arguments, for: inner, in: builder, context)
+                    } else {
+                        mapped[index] = try expand(
+                            nested, arguments, inner.resultTypes, builder, location, context, depth: depth + 1)
+                    }
                 } else {
                     let operation = try controlRegions(of: inner.operation, context, depth: depth + 1)
                     mapped[index] = try builder.addAll(operation, arguments, location: location)

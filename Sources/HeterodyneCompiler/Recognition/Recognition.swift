@@ -28,7 +28,7 @@ public struct Recognition: Pass {
     }
 
     private static func apply(_ graph: Graph, _ context: PassContext) throws(GraphError) -> Graph {
-        let matches = Recognizer(graph, context.target).matches()
+        let matches = Recognizer(graph, context.target, context.options.scalarTypes).matches()
         if matches.isEmpty, !graph.nodes.contains(where: { $0.operation.primitive?.regions.isEmpty == false }) {
             return graph
         }
@@ -92,12 +92,14 @@ struct Match {
 struct Recognizer {
     let graph: Graph
     let target: CompilationTarget
+    private let policy: ScalarTypePolicy
     /// How many operands and outputs each value is.
     private let uses: [Value: Int]
 
-    init(_ graph: Graph, _ target: CompilationTarget) {
+    init(_ graph: Graph, _ target: CompilationTarget, _ policy: ScalarTypePolicy) {
         self.graph = graph
         self.target = target
+        self.policy = policy
         var uses: [Value: Int] = [:]
         for node in graph.nodes { for operand in node.operands { uses[operand, default: 0] += 1 } }
         for output in graph.outputs { uses[output.value, default: 0] += 1 }
@@ -129,7 +131,7 @@ struct Recognizer {
         return found
     }
 
-    /// Whether the device runs the composite whole.
+    /// Whether the device runs the composite whole, if need be in a type in place of one that it lacks.
     private func runs(_ match: Match, _ index: Int) -> Bool {
         var types: [TensorType] = []
         for operand in match.operands {
@@ -147,6 +149,7 @@ struct Recognizer {
         let signature = NodeSignature(
             operation: .composite(match.composite), operandTypes: types, resultTypes: results)
         return target.support(for: signature).isNative
+            || StandInComposite(signature, on: target, policy: policy) != nil
     }
 
     /// Everything between the operands and the result; nil where some of it is used for something else.

@@ -168,7 +168,8 @@ final class GraphNarrower {
 
     private func rewrite(_ node: Node, _ operands: [Term]) throws(GraphError) -> [Term] {
         guard case .primitive(let primitive) = node.operation else {
-            let results = try builder.addAll(node.operation, operands)
+            let short = try withShortIndices(node, operands)
+            let results = if let short { short } else { try builder.addAll(node.operation, operands) }
             for result in results { note(result, NumberRange(every: result.scalarType)) }
             return results
         }
@@ -200,6 +201,33 @@ final class GraphNarrower {
             narrowed[result.value] = form.term
         }
         return [result]
+    }
+
+    /// A composite that gives positions in 64 bits with positions in 32 bits, where no extent is longer; nil for others.
+    private func withShortIndices(_ node: Node, _ operands: [Term]) throws(GraphError) -> [Term]? {
+        guard case .scalarType(let wide) = node.operation.attributes["indexType"], let narrow = rules.standIns[wide],
+            narrow.isIndex,
+            operands.allSatisfy({ $0.shape.fixedExtents?.allSatisfy { $0 <= Int(Int32.max) } ?? false })
+        else { return nil }
+        let operation = try node.operation.mappingAttributes { (value) throws(GraphError) in
+            value == .scalarType(wide) ? .scalarType(narrow) : nil
+        }
+        let count = builder.nodes.count
+        var results: [Term] = []
+        for (result, type) in zip(try builder.addAll(operation, operands), node.resultTypes) {
+            if result.type == type {
+                results.append(result)
+                continue
+            }
+            let index = Int(result.value.node)
+            origins.append((index, Origin(node: current, type: wide, survives: true, isNew: index >= count)))
+            note(result, NumberRange(every: narrow))
+            let widened = try simplifier.add(.convert(type.scalarType), result)
+            narrowed[widened.value] = result
+            note(widened, NumberRange(every: narrow))
+            results.append(widened)
+        }
+        return results
     }
 
     /// The regions with what is known of what they are given.
