@@ -25,6 +25,8 @@ public final class PassContext {
     public let evaluator: (any Evaluator)?
     /// The decisions so far.
     public var report: CompilationReport
+    /// Whether the graph rests on operations that are rounded one by one, which backends must not contract.
+    public internal(set) var restsOnRounding = false
     /// The text of the graph after each pass, where asked for.
     public internal(set) var stages: [(pass: String, text: String)] = []
 

@@ -20,9 +20,11 @@ public struct Pipeline: Sendable {
         Canonicalization(), ConstantFolding(), Canonicalization(), Narrowing(), DeadCodeElimination(),
     ])
 
-    /// The passes for the part of one device: fuse, order.
+    /// The passes for the part of one device: rewrite what needs scalar types that it lacks, fuse, order.
     public static func afterPlacement(_ options: CompilerOptions) -> Pipeline {
-        Pipeline(options.fuses ? [ElementwiseFusion(), DeadCodeElimination(), Scheduling()] : [Scheduling()])
+        Pipeline(
+            [Legalization()]
+                + (options.fuses ? [ElementwiseFusion(), DeadCodeElimination(), Scheduling()] : [Scheduling()]))
     }
 
     /// The graph after all passes. Throws what a pass throws; a graph that no longer verifies after a pass is an

@@ -25,6 +25,30 @@ struct RandomGraphs {
     private var random: SplitMix64
     private let scalarTypes: [ScalarType]
     private let usesComposites: Bool
+    private let operators: Operators
+
+    /// Which operators are used.
+    enum Operators {
+        case all
+        /// Those whose result is the exact one rounded once, also where it is computed in a wider float.
+        case rounded
+        /// Those that compute nothing.
+        case movement
+    }
+
+    private var unaryOperators: [UnaryOperator] {
+        operators == .all ? UnaryOperator.allCases : [.negate, .abs, .floor, .sqrt]
+    }
+    private var binaryOperators: [BinaryOperator] {
+        operators == .all ? BinaryOperator.allCases : BinaryOperator.allCases.filter { $0 != .power }
+    }
+    private var scatterModes: [ScatterMode] {
+        switch operators {
+        case .all: [.set, .add, .multiply, .maximum, .minimum]
+        case .rounded: [.set, .maximum, .minimum]
+        case .movement: [.set]
+        }
+    }
 
     /// Elementwise composites without required attributes, and some that mix elements.
     private static let composites: [any Composite] =
@@ -32,11 +56,12 @@ struct RandomGraphs {
         + [Softmax(axis: 0), LogSoftmax(axis: 0), Hardmax(axis: 0)]
 
     init(
-        seed: UInt64, usesComposites: Bool = true,
+        seed: UInt64, usesComposites: Bool = true, operators: Operators = .all,
         scalarTypes: [ScalarType] = [.float32, .float64, .bfloat16, .float16, .int32, .int64, .int8, .uint8, .bool]
     ) {
         random = SplitMix64(seed: seed)
         self.usesComposites = usesComposites
+        self.operators = operators
         self.scalarTypes = scalarTypes
     }
 
@@ -125,7 +150,7 @@ struct RandomGraphs {
     ) throws(GraphError) -> [Term] {
         let rank = x.rank
         let extents = try x.extents()
-        switch number(0...25) {
+        switch operators == .movement ? pick([0, 10, 11, 12, 13, 14, 15, 16, 17, 21, 24, 25]) : number(0...25) {
         case 0: return [try builder.constant(literal(x.type))]
         case 1: return [try builder.add(.iota(x.type, dimension: number(0...2)), [])]
         case 2: return [try x.apply(.convert(pick(scalarTypes + [.int4, .uint4, .float8e4m3fn, .float8e5m2])))]
@@ -134,7 +159,7 @@ struct RandomGraphs {
             guard x.scalarType.isInteger else { return [] }
             let widths = scalarTypes.filter { $0.bitWidth == x.scalarType.bitWidth && $0 != .bool }
             return widths.isEmpty ? [] : [try x.apply(.bitcast(pick(widths)))]
-        case 4, 5: return [try x.unary(pick(UnaryOperator.allCases))]
+        case 4, 5: return [try x.unary(pick(unaryOperators))]
         case 6, 7, 8: return [try binary(x, terms, builder)]
         case 9: return [try x.compare(pick(ComparisonDirection.allCases), pick(terms.filter { $0.type == x.type }))]
         case 10:
@@ -203,7 +228,7 @@ struct RandomGraphs {
     }
 
     private mutating func binary(_ x: Term, _ terms: [Term], _ builder: GraphBuilder) throws(GraphError) -> Term {
-        let op = pick(BinaryOperator.allCases)
+        let op = pick(binaryOperators)
         let y = chance(60) ? try builder.constant(literal(x.type)) : pick(terms.filter { $0.type == x.type })
         return chance(30) ? try y.binary(op, x) : try x.binary(op, y)
     }
@@ -227,7 +252,7 @@ struct RandomGraphs {
             let updates = try x.gather(index, dimensions: [dimension])
             return [
                 try x.scatter(
-                    pick([.set, .add, .multiply, .maximum, .minimum]), index, updates, dimensions: [dimension])
+                    pick(scatterModes), index, updates, dimensions: [dimension])
             ]
         case 2: return [try x.dynamicSlice(starts, sizes: sizes)]
         default:
