@@ -77,7 +77,8 @@ public struct Compiler: Sendable {
             parts.append(
                 .init(
                     target: segment.target, graph: lowered, emulatedTypes: segment.emulatedTypes,
-                    arithmetic: inner.restsOnRounding ? .uncontracted : options.arithmetic, inputs: segment.part.inputs, outputs: segment.part.outputs))
+                    arithmetic: inner.restsOnRounding ? .uncontracted : options.arithmetic, inputs: segment.part.inputs,
+                    outputs: segment.part.outputs))
         }
         let duration = start.duration(to: .now)
         context.report.seconds =

@@ -98,7 +98,10 @@ struct LegalizationTests {
             let x = try builder.input("x", input.type)
             try builder.output("y", x.convert(to))
             let graph = try builder.build()
-            for lack in [Lack(from), Lack(to), Lack(from, to), Lack(from, to, kept: .storage), Lack(from, to, kept: [.storage, .convert])] {
+            for lack in [
+                Lack(from), Lack(to), Lack(from, to), Lack(from, to, kept: .storage),
+                Lack(from, to, kept: [.storage, .convert]),
+            ] {
                 if !lack.isEmulated { continue }
                 try expectLegalized(graph, [input], lack, .uniform(.emulate), "\(from) to \(to)") { (a, b) in
                     // Beyond float32 a pair is infinite; 2^63 and its like are exact.
@@ -169,7 +172,8 @@ struct LegalizationTests {
         let a = try builder.input("a", TensorType(.float64, [3]))
         try builder.output("b", a * a)
         let graph = try builder.build()
-        #expect(try compile(graph, Lack(.float64).target, policy("float64=emulate")).parts[0].arithmetic == .uncontracted)
+        #expect(
+            try compile(graph, Lack(.float64).target, policy("float64=emulate")).parts[0].arithmetic == .uncontracted)
         #expect(try compile(graph, Lack(.float64).target, policy("float64=demote")).parts[0].arithmetic == .fast)
         #expect(try compile(graph, Lack(.int8).target, .standard).parts[0].arithmetic == .fast)
     }
@@ -186,7 +190,10 @@ struct LegalizationTests {
         let graph = try builder.build()
         let x: [Double] = [0.1, 1e300, -2, 1 + 0x1p-40]
         let n: [Int64] = [1, -5, 1 << 33 | 7, .min]
-        for lack in [Lack(.float64, .int64), Lack(.float64, .int64, kept: .storage), Lack(.float64, .int64, kept: [.storage, .convert])] {
+        for lack in [
+            Lack(.float64, .int64), Lack(.float64, .int64, kept: .storage),
+            Lack(.float64, .int64, kept: [.storage, .convert]),
+        ] {
             let compiled = try compile(graph, lack.target, .uniform(.demote))
             let results = try execute(compiled, lack.target, [Literal(x), Literal(n)])
             let exp: [Double] = try results[0].scalars()

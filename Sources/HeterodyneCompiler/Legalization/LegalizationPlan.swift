@@ -57,10 +57,7 @@ struct LegalizationPlan: Sendable {
                 capabilities.usages(of: type).isSuperset(of: needed)
                 && !capabilities.exceptions.contains { $0.scalarType == type }
             if isWhole { continue }
-            // Values in kernels' form and in graphs' form cannot mix, so kernels must do all of it.
-            if policy[type] == .emulate, let emulation = capabilities.emulations[type],
-                emulation.exceptions.isEmpty, emulation.usages.isSuperset(of: .compute)
-            {
+            if Self.emulatesInKernels(type, capabilities, policy) {
                 kernelTypes.insert(type)
             } else {
                 carriages[type] = .some(Self.carriage(of: type, target, policy[type]))
@@ -68,6 +65,19 @@ struct LegalizationPlan: Sendable {
         }
         self.carriages = carriages
         self.kernelTypes = kernelTypes
+    }
+
+    /// Whether the owner and the device let kernels emulate a type. They must do all of it, since values in kernels' form
+    /// and in graphs' form cannot mix.
+    private static func emulatesInKernels(
+        _ type: ScalarType, _ capabilities: Capabilities, _ policy: ScalarTypePolicy
+    ) -> Bool {
+        guard policy[type] == .emulate, let emulation = capabilities.emulations[type] else { return false }
+        return emulation.exceptions.isEmpty && emulation.usages.isSuperset(of: .compute)
+    }
+
+    private func emulatesInKernels(_ type: ScalarType) -> Bool {
+        Self.emulatesInKernels(type, target.capabilities, policy)
     }
 
     private static func carriage(
@@ -147,10 +157,11 @@ struct LegalizationPlan: Sendable {
         case .byDecomposition: return .lacking(reason: "it is not claimed")
         case .unsupported(let reason): return .lacking(reason: reason)
         case .afterLegalization(let reason):
+            let emulated = node.scalarTypes.filter { target.capabilities.emulations[$0] != nil }
             // A backend lists what its kernels could emulate also where the device has the type.
-            let types = node.scalarTypes
-            let missing = types.filter { carriages[$0] != nil || kernelTypes.contains($0) }
-            guard !missing.isEmpty, missing.isSubset(of: kernelTypes) else { return .lacking(reason: reason) }
+            var missing = emulated.filter { carriages[$0] != nil || kernelTypes.contains($0) }
+            if missing.isEmpty { missing = emulated }
+            guard !missing.isEmpty, missing.allSatisfy(emulatesInKernels) else { return .lacking(reason: reason) }
             return .kernels(missing, reason: reason)
         }
     }
@@ -163,7 +174,9 @@ struct LegalizationPlan: Sendable {
             if case .parameter = node.operation { continue }
             let signature = NodeSignature(node, in: graph)
             let types = signature.scalarTypes.filter { carriages[$0] != nil }
-            guard types.contains(where: { active[$0] == nil }), case .lacking = standing(of: signature) else { continue }
+            guard types.contains(where: { active[$0] == nil }), case .lacking = standing(of: signature) else {
+                continue
+            }
             for type in types { if let carriage = carriages[type] { active[type] = carriage } }
         }
         return active

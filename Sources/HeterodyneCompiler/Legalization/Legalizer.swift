@@ -62,9 +62,7 @@ public struct Legalizer: Sendable {
                 let isSmall = type.bitWidth == 8 || type.bitWidth == 16
                 throw GraphError(
                     .unsupported,
-                    isSmall
-                        ? "it has no integers of \(type.bitWidth) bits to hold \(type) in"
-                        : "nothing stands in for \(type)")
+                    isSmall ? "it has no integers of \(type.bitWidth) bits to hold \(type) in" : reason)
             }
             // Other nodes of a segment may be native then, and values that are held in two ways cannot meet.
             let isRefused = policy[type] == .fallback || policy[type] == .error

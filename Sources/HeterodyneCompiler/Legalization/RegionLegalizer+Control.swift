@@ -38,7 +38,9 @@ extension RegionLegalizer {
         let arguments = Array(operands.dropFirst())
         let computed = then.computedTypes.union(otherwise.computedTypes)
         // Arguments come as they are; constants are made inside where they are used.
-        let inputs = arguments.map { $0.origin ?? regionForm($0.scalarType, computes: computed.contains($0.scalarType)) }
+        let inputs = arguments.map {
+            $0.origin ?? regionForm($0.scalarType, computes: computed.contains($0.scalarType))
+        }
         let outputs = results.map { regionForm($0.scalarType, computes: computed.contains($0.scalarType)) }
         let terms = try flatten(arguments, inputs)
         let branches = [

@@ -115,7 +115,8 @@ extension RegionLegalizer {
     /// In float64 that the device has: one rounding.
     private func float64(_ number: Number) throws(GraphError) -> Term {
         switch number {
-        case .truth(let term), .float(let term), .integer(let term), .double(let term): return try term.convert(.float64)
+        case .truth(let term), .float(let term), .integer(let term), .double(let term):
+            return try term.convert(.float64)
         case .pair(let pair): return try pair.high.term.convert(.float64) + pair.low.term.convert(.float64)
         case .wide(let words, let isSigned):
             let high = isSigned ? try words.high.term.bitcast(.int32) : words.high.term
@@ -156,7 +157,9 @@ extension RegionLegalizer {
             let unsigned = Wide(low: word(low), high: word(try high.convert(.uint32)))
             let (least, most) = isSigned ? (-0x1p63, 0x1p63) : (0, 0x1p64)
             var result = isSigned ? words : unsigned
-            func clamp(_ mask: Term, _ bits: UInt64) { result = Wide.select(TermMask(mask, errors), result.like(bits), result) }
+            func clamp(_ mask: Term, _ bits: UInt64) {
+                result = Wide.select(TermMask(mask, errors), result.like(bits), result)
+            }
             clamp(try whole.compare(.less, least), isSigned ? 1 << 63 : 0)
             clamp(try whole.compare(.greaterOrEqual, most), isSigned ? UInt64.max >> 1 : UInt64.max)
             clamp(try whole.compare(.notEqual, whole), 0)
@@ -271,7 +274,8 @@ extension RegionLegalizer {
         func isHeld(_ type: ScalarType) -> Bool { active[type] == nil || active[type] == .bridged }
         if value.scalarType.bitWidth == 64 {
             let words = try words(value)
-            return isHeld(type) ? CarriedValue(result, .typed(try join(words, type))) : self.result(result, words: words)
+            return isHeld(type)
+                ? CarriedValue(result, .typed(try join(words, type))) : self.result(result, words: words)
         }
         // Types of 8 and 16 bits; those of 32 are not rewritten.
         let from = isHeld(value.scalarType) ? try typed(value) : try form(.bits, of: value).planes[0]

@@ -18,9 +18,11 @@ extension RegionLegalizer {
         switch try domain(accumulation) {
         case .typed:
             sum = CarriedValue(
-                wide, .typed(try product(dimensions, accumulation, operands) { (value) throws(GraphError) in
-                    try typed(convert(value, to: accumulation))
-                }))
+                wide,
+                .typed(
+                    try product(dimensions, accumulation, operands) { (value) throws(GraphError) in
+                        try typed(convert(value, to: accumulation))
+                    }))
         case .single:
             // Narrow types accumulate in the type that stands in and are rounded once.
             let standIn = accumulation.standIn
@@ -79,9 +81,10 @@ extension RegionLegalizer {
             for index in 0..<whole {
                 let next = try products(
                     form, part(a, index * chunk, chunk), part(b, index * chunk, chunk), chunk, sizes, accumulation)
-                sum = try sum.map { (sum) throws(GraphError) in
-                    try combine(form, sum, next, .add, accumulation)
-                } ?? next
+                sum =
+                    try sum.map { (sum) throws(GraphError) in
+                        try combine(form, sum, next, .add, accumulation)
+                    } ?? next
             }
         } else {
             sum = try dotLoop(form, a, b, chunk, whole, sizes, accumulation)

@@ -39,7 +39,9 @@ extension RegionLegalizer {
     /// is a value of the type already.
     func result(_ type: TensorType, single: Term, isExact: Bool = false) throws(GraphError) -> CarriedValue {
         if isExact || type.scalarType.bitWidth == 64 { return CarriedValue(type, .single(single)) }
-        if active[type.scalarType] == .bridged { return CarriedValue(type, .typed(try narrowTyped(single, type.scalarType))) }
+        if active[type.scalarType] == .bridged {
+            return CarriedValue(type, .typed(try narrowTyped(single, type.scalarType)))
+        }
         return CarriedValue(type, .bits(try narrowBits(single, type.scalarType)))
     }
 

@@ -108,7 +108,8 @@ extension Literal {
     fileprivate func saturatedToInt32() throws(GraphError) -> Literal {
         if case .splat(let bits) = contents {
             return Literal(
-                splatBits: UInt64(truncatingIfNeeded: Int32(clamping: Int64(bitPattern: bits))), type: type.with(.int32))
+                splatBits: UInt64(truncatingIfNeeded: Int32(clamping: Int64(bitPattern: bits))), type: type.with(.int32)
+            )
         }
         return try Literal(scalars(as: Int64.self).map { Int32(clamping: $0) }, shape: type.shape)
     }

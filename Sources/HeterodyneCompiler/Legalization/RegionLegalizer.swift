@@ -148,7 +148,8 @@ final class RegionLegalizer {
         switch plan.policy[type] {
         case .fallback, .error:
             throw GraphError(
-                .unsupported, "\(plan.target.device) does not compute it in \(type), and the policy is "
+                .unsupported,
+                "\(plan.target.device) does not compute it in \(type), and the policy is "
                     + "\(type)=\(plan.policy[type].rawValue)")
         case .emulate:
             switch type {

@@ -88,16 +88,17 @@ struct Placer {
 
     /// Asks the other devices about nodes that the first one takes, which may go along with their neighbours.
     private func askRest(_ members: [Int], _ answers: inout [[NodeAnswer]]) throws(GraphError) {
+        let legalizers = targets.map { Legalizer(target: $0, policy: policy) }
         for (item, index) in members.enumerated() where answers[item].count < targets.count {
-            guard answers[item][0].isNative else {
+            guard answers[item][0].isFree else {
                 // The owner wants it there with other types; it does not go along.
                 answers[item] += [NodeAnswer](
                     repeating: .refused(reason: "\(targets[0].device) runs it"), count: targets.count - 1)
                 continue
             }
             let signature = NodeSignature(graph.nodes[index], in: graph)
-            for target in targets.dropFirst(answers[item].count) {
-                answers[item].append(Legalizer(target: target, policy: policy).answer(for: signature))
+            for legalizer in legalizers.dropFirst(answers[item].count) {
+                answers[item].append(legalizer.answer(for: signature))
             }
         }
     }
@@ -111,6 +112,9 @@ struct Placer {
 
 extension NodeAnswer {
     var isNative: Bool { self == .native }
+
+    /// Whether the device runs the node as it stands, or moves its bits.
+    var isFree: Bool { isAccepted && legalizations.allSatisfy(\.isFree) }
 
     /// Whether the device runs the node in any way.
     var isAccepted: Bool { refusal == nil }
