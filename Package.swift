@@ -101,7 +101,7 @@ let package = Package(
                 "HeterodyneVulkan",
             ]),
         // Commands and samples.
-        command("devquery", ["Heterodyne", argumentParser]),
+        command("devquery", ["Heterodyne", "HeterodyneConformance", argumentParser]),
         .executableTarget(
             name: "heterodyne-cli",
             dependencies: [

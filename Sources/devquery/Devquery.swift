@@ -4,6 +4,7 @@
 import ArgumentParser
 import Foundation
 import Heterodyne
+import HeterodyneConformance
 
 @main struct Devquery: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,8 +14,18 @@ import Heterodyne
             The table has a column per scalar type, whose words say how far the device uses the type; -v and --json \
             name every usage (storage, convert, arithmetic, dot, accumulate, atomicAdd, matrixEngine).
 
-            Exit status: 0 a device can be used, 1 the device asked for was not found, 2 nothing can be used, \
-            64 wrong usage.
+              devquery -d vulkan:0                        everything about one device
+              devquery --ops                              every operation in every scalar type
+              devquery --ops float64 -d vulkan:0 --types float64=emulate
+              devquery --require 'float64 && memory>=8GiB && !software' -q
+
+            --require takes scalar types (float64: computes it; float64.storage, float64.dot), numbers (memory, \
+            freememory, maxbuffer in KiB, MiB, GiB or kB, MB, GB; threads), texts (id, backend, kind, vendor, name; == \
+            or ~ for 'contains'), flags (software, unified, masked, inference, training), supports(dot, float64), \
+            claims(attention), emulated(float64), joined with &&, ||, ! and parentheses. docs/Devquery.md has it all.
+
+            Exit status: 0 a device can be used, or meets the requirement; 1 the device asked for was not found, or \
+            none meets the requirement; 2 nothing can be used; 64 wrong usage.
             """)
 
     @Flag(help: "Print one JSON document (\"schema\": 1) and nothing else.") var json = false
@@ -22,6 +33,42 @@ import Heterodyne
     @Option(
         name: .shortAndLong, help: ArgumentHelp("Only the device with this identifier, in full.", valueName: "id"))
     var device: String?
+
+    @Flag(help: "Print how each operation runs in each scalar type, or in the TYPE that follows, and why.")
+    var ops = false
+    @Option(
+        help: ArgumentHelp(
+            """
+            With --ops: what happens where a device lacks a type (fallback, emulate, demote, error; for all types, or \
+            float64=emulate,int64=error).
+            """, valueName: "policy"))
+    var types: String?
+
+    @Option(help: ArgumentHelp("Say which devices meet a requirement.", valueName: "requirement"))
+    var require: String?
+    @Flag(name: .shortAndLong, help: "With --require: print nothing, only the exit status tells.") var quiet = false
+
+    @Argument(help: ArgumentHelp("With --ops: a scalar type.", valueName: "type"))
+    var subject: String?
+
+    func validate() throws {
+        guard !(ops && require != nil) else { throw ValidationError("--ops and --require do not go together") }
+        if let subject {
+            guard ops else { throw ValidationError("'\(subject)' is one too many; a device is named with --device") }
+            guard ScalarType(name: subject) != nil else {
+                let names = ScalarType.allCases.map(\.name).joined(separator: ", ")
+                throw ValidationError("'\(subject)' is no scalar type; there are \(names)")
+            }
+        }
+        if quiet, require == nil { throw ValidationError("--quiet goes with --require") }
+        if let types {
+            guard ops else { throw ValidationError("--types goes with --ops") }
+            do { _ = try ScalarTypePolicy(parsing: types) } catch { throw ValidationError("--types: \(error.message)") }
+        }
+        if let require {
+            do { _ = try Requirement(parsing: require) } catch { throw ValidationError("--require: \(error)") }
+        }
+    }
 
     func run() throws {
         let registry = Runtime.shared.registry
@@ -34,7 +81,16 @@ import Heterodyne
             }
             if !listing.devices.isEmpty { listing.unavailable.removeAll { $0.id != device } }
         }
-        if json {
+        if let require {
+            try RequirementCheck(requirement: Requirement(parsing: require), listing: listing, json: json, quiet: quiet)
+                .run()
+        } else if ops {
+            let table = try OperationTable(
+                listing.devices, others: registry.devices,
+                types: subject.flatMap(ScalarType.init(name:)).map { [$0] } ?? ScalarType.allCases,
+                policy: ScalarTypePolicy(parsing: types ?? ""))
+            print(json ? try table.json() : table.text)
+        } else if json {
             print(try listing.json())
         } else if device != nil || verbose {
             print(try listing.details())

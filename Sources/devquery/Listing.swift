@@ -15,10 +15,12 @@ struct Listing {
     func table() throws -> String {
         let types = ScalarType.allCases
         var facts: [[String]] = [["ID", "BACKEND", "KIND", "THREADS", "MEMORY (FREE)", "NAME"]]
+        var masks: [String] = []
         var uses: [[String]] = [["ID"] + types.map(Self.heading)]
         for device in devices {
             let descriptor = device.descriptor
             let capabilities = try device.capabilities()
+            if let masked = descriptor.details["masked"] { masks.append("masked: \(masked) of \(device.id)") }
             facts.append([
                 device.id, descriptor.backend, Self.kind(descriptor), String(descriptor.threads),
                 Self.memory(descriptor), Self.shortened(descriptor.name),
@@ -32,6 +34,7 @@ struct Listing {
         lines.append(
             "calc: arithmetic and matrix products; +mx: also a matrix engine; math: arithmetic without products;")
         lines.append("dot: products without arithmetic; store: held and converted; hold: held only; -: not at all")
+        if !masks.isEmpty { lines += [""] + masks }
         for missing in unavailable {
             lines.append("")
             lines.append("unavailable: \(missing.id) (\(missing.backend)): \(missing.reason)")
@@ -43,7 +46,7 @@ struct Listing {
         return lines.joined(separator: "\n")
     }
 
-    private static func heading(_ type: ScalarType) -> String {
+    static func heading(_ type: ScalarType) -> String {
         switch type {
         case .bool: "BOOL"
         case .int4: "I4"
@@ -93,7 +96,7 @@ struct Listing {
 
     private static func gibibytes(_ bytes: Int) -> String { String(format: "%.1f", Double(bytes) / 1_073_741_824) }
 
-    private static func aligned(_ rows: [[String]]) -> [String] {
+    static func aligned(_ rows: [[String]]) -> [String] {
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             let cells = zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }
@@ -136,6 +139,9 @@ struct Listing {
         for type in ScalarType.allCases {
             let usages = capabilities.usages(of: type).names
             lines.append("    \(type): \(usages.isEmpty ? "not at all" : usages.joined(separator: ", "))")
+        }
+        for (type, emulation) in capabilities.emulations.sorted(by: { $0.key.name < $1.key.name }) {
+            lines.append("    \(type) emulated by kernels where asked for: \(emulation.summary)")
         }
         for exception in capabilities.exceptions {
             lines.append("    but no \(exception.primitive.name) of \(exception.scalarType): \(exception.reason)")
@@ -180,6 +186,8 @@ struct Listing {
             var roles: [String]
             var scalarTypes: [String: [String]]
             var exceptions: [[String: String]]
+            var emulations: [String: EmulationEntry]
+            var masked: String?
             var composites: [String]
             var fusesElementwise: Bool
             var fusesDotEpilogues: Bool
@@ -192,6 +200,13 @@ struct Listing {
             var versions: [String: String]
             var details: [String: String]
             var fingerprint: String
+        }
+        struct EmulationEntry: Encodable {
+            var method: String
+            /// Significant bits; absent where results are exact.
+            var precision: Int?
+            var usages: [String]
+            var costFactor: Double
         }
         var schema = 1
         var devices: [Entry]
@@ -224,11 +239,29 @@ struct Listing {
             exceptions: capabilities.exceptions.map {
                 ["primitive": $0.primitive.name, "scalarType": $0.scalarType.name, "reason": $0.reason]
             },
-            composites: capabilities.claims.sorted(), fusesElementwise: capabilities.fusion.elementwiseRegions,
+            emulations: Dictionary(
+                uniqueKeysWithValues: capabilities.emulations.map {
+                    (
+                        $0.key.name,
+                        Document.EmulationEntry(
+                            method: $0.value.method, precision: $0.value.precision, usages: $0.value.usages.names,
+                            costFactor: $0.value.costFactor)
+                    )
+                }),
+            masked: descriptor.details["masked"], composites: capabilities.claims.sorted(),
+            fusesElementwise: capabilities.fusion.elementwiseRegions,
             fusesDotEpilogues: capabilities.fusion.dotEpilogues, denormals: numerics.denormals.rawValue,
             propagatesNaN: numerics.propagatesNaN, contracts: numerics.contracts,
             maximumULP: Dictionary(uniqueKeysWithValues: numerics.maximumULP.map { ($0.key.name, $0.value) }),
             maximumCompositeULP: numerics.maximumCompositeULP, rates: capabilities.rates,
             versions: descriptor.versions, details: descriptor.details, fingerprint: descriptor.fingerprint)
+    }
+}
+
+extension Emulation {
+    /// The method, how precise it is and what it costs.
+    var summary: String {
+        let digits = precision.map { "\($0) significant bits" } ?? "exact"
+        return "\(method), \(digits), about \(String(format: "%.3g", costFactor)) times the work"
     }
 }

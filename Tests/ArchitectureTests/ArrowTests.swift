@@ -33,7 +33,7 @@ let allowedArrows: [String: Set<String>] = [
         "HeterodyneWeights", "HeterodyneONNX", "HeterodyneModels", "HeterodyneReference", "HeterodyneOpenBLAS",
         "HeterodyneVulkan",
     ],
-    "devquery": ["Heterodyne"],
+    "devquery": ["Heterodyne", "HeterodyneConformance"],
     "heterodyne-cli": ["Heterodyne", "HeterodyneConformance", "HeterodyneONNX", "HeterodyneModels"],
     "SentenceEmbeddingModel": ["Heterodyne"],
     "SentenceEmbedding": ["Heterodyne", "SentenceEmbeddingModel"],

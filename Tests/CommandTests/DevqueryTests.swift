@@ -125,4 +125,74 @@ struct DevqueryTests {
             #expect(missing.reason.contains("/nonexistent") && missing.remedy.contains(word), "\(missing)")
         }
     }
+
+    @Test("masked types are told in table, details and JSON") func masks() throws {
+        let environment = ["HETERODYNE_MASK": "reference:float64,int64/dot"]
+        let table = try Command("devquery").run([], environment: environment)
+        #expect(table.output.contains("masked: float64,int64/dot of reference"))
+        let details = try Command("devquery").run(["-d", "reference"], environment: environment)
+        #expect(details.output.contains("masked: float64,int64/dot") && details.output.contains("float64: not at all"))
+        let json = try Command("devquery").run(["-d", "reference", "--json"], environment: environment)
+        let document = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+        let device = try #require((document["devices"] as? [[String: Any]])?.first)
+        #expect(device["masked"] as? String == "float64,int64/dot" && device["emulations"] is [String: Any])
+        #expect(!(try Command("devquery").run([])).output.contains("masked:"))
+    }
+
+    @Test("--ops has every operation, for all types as letters, for one in words, and as JSON") func operations() throws
+    {
+        let matrix = try Command("devquery").run(["--ops", "-d", "reference"])
+        #expect(matrix.status == 0 && matrix.messages.isEmpty)
+        let lines = matrix.output.split(separator: "\n").map(String.init)
+        for code in PrimitiveCode.allCases { #expect(lines.contains { $0.hasPrefix(code.name + " ") }, "\(code.name)") }
+        for type in StandardComposites.all { #expect(lines.contains { $0.hasPrefix(type.name + " ") }, "\(type.name)") }
+        #expect(lines.allSatisfy { $0.count <= 120 })
+        let one = try Command("devquery").run(
+            ["--ops", "float64", "-d", "reference", "--types", "float64=error"],
+            environment: ["HETERODYNE_MASK": "reference:float64"])
+        #expect(one.status == 0 && one.output.contains("policy: float64=error"))
+        #expect(one.output.split(separator: "\n").contains { $0.hasPrefix("exp ") && $0.hasSuffix("unsupported") })
+        #expect(one.output.contains("float64 is masked"))
+        let json = try Command("devquery").run(["--ops", "--json", "-d", "reference", "float32"])
+        let document = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+        #expect(document["schema"] as? Int == 1)
+        let operations = try #require(
+            (document["devices"] as? [[String: Any]])?.first?["operations"] as? [[String: Any]])
+        #expect(operations.count == PrimitiveCode.allCases.count + StandardComposites.all.count)
+        let exp = try #require(operations.first { $0["name"] as? String == "exp" })
+        #expect(exp["kind"] as? String == "primitive")
+        #expect((exp["types"] as? [String: [String: String]])?["float32"] == ["status": "native"])
+    }
+
+    @Test("--require lists the devices that do, and says what the others lack") func require() throws {
+        let met = try Command("devquery").run(["--require", "backend == 'reference' && float64"])
+        #expect(met.status == 0 && met.output == "reference\n" && met.messages.isEmpty)
+        let quiet = try Command("devquery").run(["--require", "float64", "-q"])
+        #expect(quiet.status == 0 && quiet.output.isEmpty && quiet.messages.isEmpty)
+        let unmet = try Command("devquery").run(["--require", "memory > 1000TiB || name ~ 'no such device'"])
+        #expect(unmet.status == 1 && unmet.output.isEmpty)
+        for device in Device.all { #expect(unmet.messages.contains("\n  \(device.id)\n")) }
+        #expect(unmet.messages.contains("memory > 1000TiB: it is "))
+        let other = try Command("devquery").run(["-d", "reference", "--require", "backend != reference", "--json"])
+        #expect(other.status == 1 && other.messages.isEmpty)
+        let document = try #require(try JSONSerialization.jsonObject(with: Data(other.output.utf8)) as? [String: Any])
+        #expect(document["satisfied"] as? Bool == false)
+        #expect(try Command("devquery").run(["-d", "nothing", "--require", "float64"]).status == 1)
+        let masked = try Command("devquery").run(
+            ["-d", "reference", "--require", "float64"], environment: ["HETERODYNE_MASK": "reference:float64"])
+        #expect(masked.status == 1 && masked.messages.contains("float64: it has no float64 at all"))
+    }
+
+    @Test(
+        "what is asked wrongly is 64 and says where",
+        arguments: [
+            (["--require", "float64 &&& x"], "\n  float64 &&& x\n            ^"), (["--require", ""], "empty"),
+            (["--ops", "float63"], "float16"), (["--ops", "--types", "float64=maybe"], "fallback"),
+            (["-q"], "--require"),
+            (["--types", "emulate"], "--ops"), (["--ops", "--require", "float64"], "together"),
+        ])
+    func mistakes(arguments: [String], words: String) throws {
+        let run = try Command("devquery").run(arguments)
+        #expect(run.status == 64 && run.messages.contains(words), "\(run.messages)")
+    }
 }

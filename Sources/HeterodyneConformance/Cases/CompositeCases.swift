@@ -47,6 +47,9 @@ enum CompositeCases {
         Configuration(Shrink(), exact: false),
     ]
 
+    /// The elementwise composites with the attributes of their cases.
+    static var elementwiseSamples: [any ElementwiseComposite] { configurations.map(\.composite) }
+
     private static var elementwise: [ConformanceCase] {
         var cases: [ConformanceCase] = []
         for configuration in configurations {

@@ -1,0 +1,97 @@
+// Heterodyne: asks a device about every operation in every scalar type.
+// SPDX-License-Identifier: Apache-2.0
+
+public import HeterodyneBackend
+public import HeterodyneCompiler
+public import HeterodyneGraph
+public import HeterodyneRuntime
+
+/// Asks a device about operations, as placement does: through `Legalizer`, with composites decomposed where the device does
+/// not run them whole, under the owner's policy, with other devices to fall back to.
+public struct SupportSurvey: Sendable {
+    /// The device that is asked about.
+    public let device: String
+    /// What the owner allows.
+    public let policy: ScalarTypePolicy
+    private let legalizer: Legalizer
+    private let others: [Legalizer]
+
+    /// A survey of `device`; `others` may stand in, in order. Throws what asking for capabilities throws.
+    public init(
+        of device: Device, fallbacks others: [Device] = [], policy: ScalarTypePolicy = .standard
+    ) throws(BackendError) {
+        self.device = device.id
+        self.policy = policy
+        legalizer = try Self.legalizer(device, policy)
+        var targets: [Legalizer] = []
+        for other in others where other != device { targets.append(try Self.legalizer(other, policy)) }
+        self.others = targets
+    }
+
+    private static func legalizer(
+        _ device: Device, _ policy: ScalarTypePolicy
+    ) throws(BackendError) -> Legalizer {
+        Legalizer(target: try CompilationTarget(backend: device.backend, device: device.id), policy: policy)
+    }
+
+    /// How the device runs `operation` in `type`; nil where the operation is not defined for the type.
+    public func support(for operation: SampleOperation, _ type: ScalarType) -> OperationSupport? {
+        operation.graph(type).map { support(for: $0, depth: 0) }
+    }
+
+    /// The worst answer for a node of `graph`.
+    private func support(for graph: Graph, depth: Int) -> OperationSupport {
+        var result = OperationSupport.native
+        for node in graph.nodes {
+            if case .parameter = node.operation { continue }
+            result = result.worse(support(for: NodeSignature(node, in: graph), depth: depth))
+            if result.kind == .unsupported { break }
+        }
+        return result
+    }
+
+    private func support(for node: NodeSignature, depth: Int) -> OperationSupport {
+        guard depth <= ErrorPropagation.maximumDepth else {
+            return .unsupported(reason: "its decompositions are nested too deeply")
+        }
+        if case .composite(let composite) = node.operation {
+            // Placement meets composites only where the device runs them whole.
+            if legalizer.target.support(for: node).isNative { return .native }
+            let definition: Graph
+            do {
+                definition = try GraphBuilder.region(node.operandTypes) { builder, terms throws(GraphError) in
+                    try composite.decompose(terms, in: builder)
+                }
+            } catch { return .unsupported(reason: "\(error)") }
+            return OperationSupport.decomposed.worse(support(for: definition, depth: depth + 1))
+        }
+        switch legalizer.answer(for: node) {
+        case .native: return .native
+        case .legalized(let changes): return changes.reduce(.native) { $0.worse(Self.support(for: $1)) }
+        case .refused(let reason): return standIn(for: node, reason)
+        }
+    }
+
+    private static func support(for change: TypeLegalization) -> OperationSupport {
+        if change.isFree { return .native }
+        switch (change.rule, change.form) {
+        case (.demote, _): return .demoted(reason: change.reason)
+        case (_, .kernels): return .emulatedByKernels(reason: change.reason)
+        case (_, .graph): return .emulatedByGraph(reason: change.reason)
+        }
+    }
+
+    private func standIn(for node: NodeSignature, _ reason: String) -> OperationSupport {
+        let usages = legalizer.target.capabilities
+        let forbidden = node.scalarTypes.filter {
+            policy[$0] == .error && !usages.usages(of: $0).isSuperset(of: $0.isArithmetic ? .compute : .storage)
+        }
+        if let type = forbidden.min(by: { $0.name < $1.name }) {
+            return .unsupported(reason: "\(reason); the policy says \(type)=error")
+        }
+        for other in others where other.answer(for: node) == .native {
+            return .fallback(device: other.target.device, reason: reason)
+        }
+        return .unsupported(reason: reason)
+    }
+}
