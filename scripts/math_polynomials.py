@@ -179,4 +179,5 @@ def main():
     print("#pragma clang diagnostic pop\n#endif")
 
 
-main()
+if __name__ == "__main__":
+    main()

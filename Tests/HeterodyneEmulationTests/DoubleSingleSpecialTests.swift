@@ -4,6 +4,12 @@
 import HeterodyneEmulation
 import Testing
 
+#if canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
 @Suite("Special values of pairs of float32")
 struct DoubleSingleSpecialTests {
     static let values: [Double] = [
@@ -61,4 +67,38 @@ struct DoubleSingleSpecialTests {
 
     @Test("The same on a device that flushes subnormal numbers and divides badly")
     func specialOnARoughDevice() { check(RoughFloat.self) }
+}
+
+extension DoubleSingleSpecialTests {
+    func checkFunctions<Lane: VisibleLane>(_ lane: Lane.Type) {
+        let exponents: [Double] = [0.5, -0.5, 2, 3, -3, 5.5, 0x1p40, 0x1p40 + 1, -0x1p30 - 1]
+        for x in Self.values + [-1.5, 89, -88, -105, 100, -100, 0x1p-31, -0x1p-29] {
+            let a = DoubleSingle<Lane>(rounding: x)
+            expect(a.exponential, exp(x), "exp \(x)")
+            expect(a.logarithm, log(x), "log \(x)")
+            expect(a.hyperbolicTangent, tanh(x), "tanh \(x)")
+            let isAngle = x.magnitude <= DoubleSingleFormat.largestAngle
+            expect(a.sine, isAngle ? sin(x) : .nan, "sin \(x)")
+            expect(a.cosine, isAngle ? cos(x) : .nan, "cos \(x)")
+            for y in Self.values + exponents {
+                let b = DoubleSingle<Lane>(rounding: y)
+                let quotient = (x / y).magnitude
+                let isInRange = !(quotient > DoubleSingleFormat.largestQuotient) || x.isInfinite || y == 0
+                if isInRange {
+                    expect(a.remainder(dividingBy: b), x.truncatingRemainder(dividingBy: y), "\(x) % \(y)")
+                } else {
+                    expect(a.remainder(dividingBy: b), .nan, "\(x) % \(y)")
+                }
+                // Powers of numbers near 1 to huge exponents multiply what rounding left of the logarithm.
+                let reach = (y * log(x.magnitude)).magnitude
+                if reach < 1 || reach > 200 || !reach.isFinite { expect(a.power(b), pow(x, y), "\(x) ^ \(y)") }
+            }
+        }
+    }
+
+    @Test("Functions of zeros, infinities, NaN and numbers at the ends of their ranges")
+    func functions() { checkFunctions(HostFloat.self) }
+
+    @Test("The same on a device that flushes subnormal numbers and divides badly")
+    func functionsOnARoughDevice() { checkFunctions(RoughFloat.self) }
 }

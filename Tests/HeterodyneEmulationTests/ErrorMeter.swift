@@ -10,25 +10,37 @@ struct ErrorMeter {
     private(set) var worstCase = ""
     private(set) var count = 0
 
-    /// Takes one result whose exact value is known; out of the range of accuracy it is not judged.
+    /// Takes one result whose exact value is known; out of the range of accuracy it is not judged. The error is given per
+    /// `scale`.
     mutating func add<Lane: VisibleLane>(
-        _ result: DoubleSingle<Lane>, _ exact: Widest, _ name: @autoclosure () -> String
+        _ result: DoubleSingle<Lane>, _ exact: Widest, per scale: Widest = 1, _ name: @autoclosure () -> String
     ) {
         let size = exact.magnitude
         guard size >= Widest(DoubleSingleFormat.smallestAccurate), size < Widest(DoubleSingleFormat.largest) else {
             return
         }
-        count += 1
-        if !result.isCanonical {
+        guard result.isCanonical else {
             worst = .infinity
             worstCase = "not canonical: \(name())"
             return
         }
-        let error = Double((result.exact - exact).magnitude / size) / DoubleSingleFormat.unit
-        if !(error <= worst) {
-            worst = error.isNaN ? .infinity : error
-            worstCase = name()
-        }
+        add(error: Double((result.exact - exact).magnitude / size / scale) / DoubleSingleFormat.unit, name())
+    }
+
+    /// Takes one sine or cosine: where it is smaller than the distance of neighbouring pairs at x, the error is relative to
+    /// that.
+    mutating func add<Lane: VisibleLane>(
+        _ result: DoubleSingle<Lane>, _ exact: Widest, of x: DoubleSingle<Lane>, _ name: @autoclosure () -> String
+    ) {
+        add(result, exact, per: max(1, x.exact.magnitude * 0x1p-49 / exact.magnitude), name())
+    }
+
+    /// Takes one error.
+    mutating func add(error: Double, _ name: @autoclosure () -> String) {
+        count += 1
+        guard !(error <= worst) else { return }
+        worst = error.isNaN ? .infinity : error
+        worstCase = name()
     }
 
     /// Expects the bound, and prints what was seen where the sample is large.

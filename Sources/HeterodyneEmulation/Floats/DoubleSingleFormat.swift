@@ -19,6 +19,12 @@ public enum DoubleSingleFormat {
     /// What an error in a result below that may be at most, on a device that flushes subnormal numbers to zero.
     public static let absoluteError = 0x1p-124
 
+    /// The largest angle whose sine and cosine are computed; those of larger ones are NaN, because a pair does not hold
+    /// these angles well enough.
+    public static let largestAngle = 0x1p24
+    /// The largest quotient whose remainder is computed; that of larger ones is NaN.
+    public static let largestQuotient = 0x1p64
+
     /// What has a bound of its own.
     public enum Operation: String, Sendable, Hashable, CaseIterable {
         /// Rounding a float64 number to a pair.
@@ -33,6 +39,20 @@ public enum DoubleSingleFormat {
         case divide
         /// Square roots.
         case squareRoot
+        /// Exponentials.
+        case exponential
+        /// Natural logarithms.
+        case logarithm
+        /// Sines, relative to the larger of |sin x| and 2^-49 |x|, which is how finely pairs hold x.
+        case sine
+        /// Cosines, likewise.
+        case cosine
+        /// Hyperbolic tangents.
+        case hyperbolicTangent
+        /// Powers x^y, of the result and per 1 + |y log x|.
+        case power
+        /// Remainders x mod y, relative to the larger of |y| and 2^-16 |x|.
+        case remainder
     }
 
     /// The largest relative error of an operation in units of 2^-48.
@@ -44,6 +64,13 @@ public enum DoubleSingleFormat {
         case .multiply: 5
         case .divide: 10
         case .squareRoot: 6
+        case .exponential: 4
+        case .logarithm: 12
+        case .sine: 8
+        case .cosine: 8
+        case .hyperbolicTangent: 12
+        case .power: 14
+        case .remainder: 2
         }
     }
 }
