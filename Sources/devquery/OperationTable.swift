@@ -53,6 +53,7 @@ struct OperationTable {
         switch kind {
         case .native: "N"
         case .decomposed: "D"
+        case .converted: "C"
         case .emulatedByKernels: "K"
         case .emulatedByGraph: "G"
         case .demoted: "V"
@@ -63,8 +64,9 @@ struct OperationTable {
     }
 
     private static let legend = """
-        N native; D by decomposition; K emulated by the device's kernels; G emulated by rewriting the graph;
-        V demoted to a narrower type; F falls back to another device; - unsupported; blank: not defined for the type
+        N native; D by decomposition; C values converted freely: moved as other types of the same bits;
+        K emulated by the device's kernels; G emulated by rewriting the graph; V demoted to a narrower type;
+        F falls back to another device; - unsupported; blank: not defined for the type
         """
 
     private func count(_ column: Column, _ kind: OperationSupport.Kind) -> Int {
@@ -94,6 +96,7 @@ struct OperationTable {
         switch kind {
         case .native: "native"
         case .decomposed: "by decomposition"
+        case .converted: "converted freely"
         case .emulatedByKernels: "emulated by kernels"
         case .emulatedByGraph: "emulated in the graph"
         case .demoted: "demoted"

@@ -7,6 +7,8 @@ public enum OperationSupport: Sendable, Hashable {
     case native
     /// By itself, once the composite is decomposed.
     case decomposed
+    /// By itself, moving values of a type that it lacks as other types of the same bits: exact, and free.
+    case converted(reason: String)
     /// By its own kernels with other types in place of one that it lacks.
     case emulatedByKernels(reason: String)
     /// With other types in place of one that it lacks, by rewriting the graph.
@@ -24,6 +26,8 @@ public enum OperationSupport: Sendable, Hashable {
         case native
         /// By itself, once the composite is decomposed.
         case decomposed
+        /// By itself, with values held in other types.
+        case converted
         /// By its own kernels with other types.
         case emulatedByKernels
         /// With other types, by rewriting the graph.
@@ -46,6 +50,7 @@ public enum OperationSupport: Sendable, Hashable {
         switch self {
         case .native: .native
         case .decomposed: .decomposed
+        case .converted: .converted
         case .emulatedByKernels: .emulatedByKernels
         case .emulatedByGraph: .emulatedByGraph
         case .demoted: .demoted
@@ -58,7 +63,7 @@ public enum OperationSupport: Sendable, Hashable {
     public var reason: String? {
         switch self {
         case .native, .decomposed: nil
-        case .emulatedByKernels(let reason), .emulatedByGraph(let reason), .demoted(let reason),
+        case .converted(let reason), .emulatedByKernels(let reason), .emulatedByGraph(let reason), .demoted(let reason),
             .fallback(_, let reason), .unsupported(let reason):
             reason
         }

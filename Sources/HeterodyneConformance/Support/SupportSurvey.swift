@@ -36,44 +36,55 @@ public struct SupportSurvey: Sendable {
 
     /// How the device runs `operation` in `type`; nil where the operation is not defined for the type.
     public func support(for operation: SampleOperation, _ type: ScalarType) -> OperationSupport? {
-        operation.graph(type).map { support(for: $0, depth: 0) }
+        operation.graph(type).map(support)
     }
 
-    /// The worst answer for a node of `graph`.
-    private func support(for graph: Graph, depth: Int) -> OperationSupport {
+    /// How the device runs `graph` once composites are decomposed: the worst answer for a node.
+    private func support(for graph: Graph) -> OperationSupport {
+        var options = CompilerOptions()
+        options.scalarTypes = policy
+        options.verifiesPasses = false
+        let context = PassContext(target: legalizer.target, options: options)
+        let lowered: Graph
+        do { lowered = try Decomposition().run(graph, in: context) } catch {
+            return .unsupported(reason: error.message)
+        }
         var result = OperationSupport.native
-        for node in graph.nodes {
+        for entry in context.report.entries { result = result.worse(Self.support(for: entry)) }
+        for node in lowered.nodes {
             if case .parameter = node.operation { continue }
-            result = result.worse(support(for: NodeSignature(node, in: graph), depth: depth))
+            result = result.worse(support(for: NodeSignature(node, in: lowered)))
             if result.kind == .unsupported { break }
         }
         return result
     }
 
-    private func support(for node: NodeSignature, depth: Int) -> OperationSupport {
-        guard depth <= ErrorPropagation.maximumDepth else {
-            return .unsupported(reason: "its decompositions are nested too deeply")
+    /// What decomposing decided.
+    private static func support(for entry: CompilationReport.Entry) -> OperationSupport {
+        switch entry.kind {
+        case .decomposition: .decomposed
+        case .legalization:
+            if entry.isFree {
+                .converted(reason: entry.reason)
+            } else if entry.rule.hasSuffix("=\(ScalarTypePolicy.Rule.demote.rawValue)") {
+                .demoted(reason: entry.reason)
+            } else {
+                .emulatedByGraph(reason: entry.reason)
+            }
+        case .placement, .fallback, .recognition, .fusion, .transfer, .shard: .native
         }
-        if case .composite(let composite) = node.operation {
-            // Placement meets composites only where the device runs them whole.
-            if legalizer.target.support(for: node).isNative { return .native }
-            let definition: Graph
-            do {
-                definition = try GraphBuilder.region(node.operandTypes) { builder, terms throws(GraphError) in
-                    try composite.decompose(terms, in: builder)
-                }
-            } catch { return .unsupported(reason: "\(error)") }
-            return OperationSupport.decomposed.worse(support(for: definition, depth: depth + 1))
-        }
+    }
+
+    private func support(for node: NodeSignature) -> OperationSupport {
         switch legalizer.answer(for: node) {
-        case .native: return .native
-        case .legalized(let changes): return changes.reduce(.native) { $0.worse(Self.support(for: $1)) }
-        case .refused(let reason): return standIn(for: node, reason)
+        case .native: .native
+        case .legalized(let changes): changes.reduce(.native) { $0.worse(Self.support(for: $1)) }
+        case .refused(let reason): standIn(for: node, reason)
         }
     }
 
     private static func support(for change: TypeLegalization) -> OperationSupport {
-        if change.isFree { return .native }
+        if change.isFree { return .converted(reason: change.reason) }
         switch (change.rule, change.form) {
         case (.demote, _): return .demoted(reason: change.reason)
         case (_, .kernels): return .emulatedByKernels(reason: change.reason)
