@@ -55,7 +55,10 @@ struct HeatSimulationTests {
         let names = Set(fallbacks.map(\.device))
         let name = try #require(names.first)
         #expect(names.count == 1 && name != device.id)
-        #expect(fallbacks.allSatisfy { $0.reason.contains("float64") && !$0.isFree })
+        // What computes goes there because of float64, and movement goes along.
+        let because = fallbacks.filter { $0.reason.contains("float64") }
+        #expect(because.contains { $0.operation == "while" } && because.contains { $0.operation == "reduce" })
+        #expect(fallbacks.allSatisfy { !$0.isFree && !$0.reason.isEmpty })
         // Memory is shared only where both devices read that of the host.
         let other = try Device(name)
         let shares = try device.capabilities().hasUnifiedMemory && other.capabilities().hasUnifiedMemory
@@ -64,6 +67,38 @@ struct HeatSimulationTests {
         let native = try Self.run(.native, on: other)
         #expect(result.values.map(\.bitPattern) == native.values.map(\.bitPattern))
         #expect(result.errors == native.errors && result.iterations == native.iterations)
+    }
+
+    @Test("alone and without float64, pairs of float32 are as good, and float32 is not", arguments: maskable)
+    func alone(device: Device) throws {
+        let native = try Self.run(.native, on: device)
+        let emulated = try Self.run(.emulate, on: device)
+        let demoted = try Self.run(.demote, on: device)
+        for result in [emulated, demoted] {
+            #expect(result.report.computingDevices == [device.id])
+            #expect(!result.report.entries.contains { $0.kind == .fallback || $0.kind == .transfer })
+        }
+        let (least, paired, single) = (
+            native.measurement.largestError, emulated.measurement.largestError, demoted.measurement.largestError
+        )
+        #expect(paired <= 10 * least, "\(paired) is not within 10 times \(least)")
+        #expect(single >= 1e4 * paired, "\(single) is not 10000 times \(paired)")
+        // The solver took the steps that it takes in float64, not many more.
+        let tolerance = try Self.model().tolerance
+        #expect(emulated.residuals.allSatisfy { $0 <= 10 * tolerance })
+        for (found, expected) in zip(emulated.iterations, native.iterations) {
+            #expect(found <= expected + expected / 10 + 1)
+        }
+    }
+
+    @Test("what the owner allowed is in the report, with the rule", arguments: maskable, [PolicyCase.emulate, .demote])
+    func rules(device: Device, way: PolicyCase) throws {
+        let report = try Self.run(way, on: device).report
+        let costly = report.entries.filter { $0.kind == .legalization && !$0.isFree }
+        #expect(!costly.isEmpty && costly.allSatisfy { $0.rule == "float64=\(way.rawValue)" }, "\(report.text)")
+        // Every node of a step that computes in float64 is counted; the report may name more, inside of loops.
+        let computing = costly.reduce(0) { $0 + $1.count }
+        #expect(computing >= 10, "\(report.text)")
     }
 
     @Test(

@@ -71,6 +71,17 @@ struct KeplerTests {
         #expect(result.velocities.map(\.bitPattern) == native.velocities.map(\.bitPattern))
     }
 
+    @Test("alone and without float64, pairs of float32 keep the planets, and float32 does not", arguments: maskable)
+    func alone(device: Device) throws {
+        let errors = try [PolicyCase.native, .emulate, .demote].map { way in
+            let result = try Self.run(way, on: device, steps: 100)
+            #expect(result.report.computingDevices == [device.id])
+            return result.measurement.largestError
+        }
+        #expect(errors[1] <= 10 * errors[0], "\(errors)")
+        #expect(errors[2] >= 1e4 * errors[1], "\(errors)")
+    }
+
     @Test("where float64 is an error, or strictly, nothing runs", arguments: maskable, [PolicyCase.error, .strict])
     func refused(device: Device, way: PolicyCase) throws {
         let error = try #require(throws: HeterodyneError.self) { try Self.run(way, on: device) }
