@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HeterodyneBackend
+public import HeterodyneGraph
 public import HeterodyneRuntime
 
 /// A case that is known to fail on a device. It fails the run when it starts to pass, so that the list stays true.
@@ -48,19 +49,31 @@ public struct ConformanceSuite: Sendable {
         return ConformanceSuite(cases.filter { pattern.matches($0.id) })
     }
 
-    /// Runs the cases on `device`, without fallback to another.
+    /// The cases whose graphs touch a type of which `conditions` hide something. Throws what building a graph throws.
+    public func touching(_ conditions: MissingTypes) throws(GraphError) -> ConformanceSuite {
+        var chosen: [ConformanceCase] = []
+        for test in cases {
+            if let program = try test.program(), conditions.touches(program.graph) { chosen.append(test) }
+        }
+        return ConformanceSuite(chosen)
+    }
+
+    /// Runs the cases on `device`, without fallback to another unless `conditions` name some.
     ///
     /// - Parameters:
     ///   - device: What is measured.
+    ///   - conditions: What is hidden of the device and what its owner allows then.
     ///   - oracle: Evaluates graphs by definition: the reference evaluator.
     ///   - expectedFailures: Cases that are known to fail.
     ///   - progress: Called after each case with its result and the number of cases done.
     /// - Throws: What asking the device for its capabilities throws.
     public func run(
-        on device: Device, oracle: any Evaluator, expectedFailures: [ExpectedFailure] = [],
+        on device: Device, under conditions: MissingTypes = .none, oracle: any Evaluator,
+        expectedFailures: [ExpectedFailure] = [],
         progress: (CaseResult, Int) -> Void = { _, _ in }
     ) throws(BackendError) -> DeviceReport {
-        let runner = try CaseRunner(device: device, oracle: oracle)
+        let device = conditions.masks.isEmpty ? device : device.masking(conditions.masks)
+        let runner = try CaseRunner(device: device, conditions: conditions, oracle: oracle)
         let start = ContinuousClock.now
         var results: [CaseResult] = []
         results.reserveCapacity(cases.count)
@@ -74,7 +87,7 @@ public struct ConformanceSuite: Sendable {
                 case .passed:
                     result.status = .failed
                     result.reason = "passes although it is listed as an expected failure: \(expected.reason)"
-                case .skipped, .expectedFailure: break
+                case .skipped, .refused, .expectedFailure: break
                 }
             }
             results.append(result)
@@ -82,7 +95,7 @@ public struct ConformanceSuite: Sendable {
         }
         let duration = start.duration(to: .now).components
         return DeviceReport(
-            device: device.descriptor, results: results,
+            device: device.descriptor, conditions: conditions, results: results,
             seconds: Double(duration.seconds) + Double(duration.attoseconds) * 1e-18)
     }
 }

@@ -34,6 +34,9 @@ struct ConformanceCommand: ParsableCommand {
             A case's identifier reproduces it:
               heterodyne conformance --full --device openblas --filter dot/float32/plain/normal/7x5-5x3
 
+            With --mask, types are hidden of the devices, and what stands in for them is measured:
+              heterodyne conformance --device vulkan:0 --mask float64 --types float64=emulate
+
             With --onnx, the ONNX backend test suite runs too, whose cases are models with inputs and expected outputs:
               heterodyne conformance --only-onnx --device openblas --filter node/test_conv*
 
@@ -66,6 +69,8 @@ struct ConformanceCommand: ParsableCommand {
             valueName: "file"), completion: .file())
     var expectedFailures: String?
 
+    @OptionGroup(title: "Missing types") var missing: MissingTypesOptions
+
     @OptionGroup(title: "ONNX suite") var onnx: ONNXSuiteOptions
 
     func run() throws {
@@ -85,20 +90,25 @@ struct ConformanceCommand: ParsableCommand {
         guard !devices.isEmpty else { throw ValidationError("no device can be used; run devquery for the reasons") }
         guard let oracle = Runtime.shared.evaluator else { throw ValidationError("there is no reference evaluator") }
         if onnx.isWorker {
-            if let models, let device = devices.first { onnx.answer(models, on: device, evaluator: oracle) }
+            if let models, let device = devices.first {
+                try onnx.answer(models, on: device, under: missing.conditions(of: device), evaluator: oracle)
+            }
             return
         }
         let expected = try expectedFailures.map { try Self.expectations(read($0), path: $0) } ?? []
         var reports: [DeviceReport] = []
         for device in devices where !suite.cases.isEmpty {
+            let conditions = try missing.conditions(of: device)
+            let suite = conditions.masks.isEmpty ? suite : try suite.touching(conditions)
             let progress = Progress(total: suite.cases.count, device: device.id)
-            let report = try suite.run(on: device, oracle: oracle, expectedFailures: expected, progress: progress.show)
+            let report = try suite.run(
+                on: device, under: conditions, oracle: oracle, expectedFailures: expected, progress: progress.show)
             progress.finish()
             // Standard output belongs to the document.
             if json { printError(report.summary) }
             reports.append(report)
         }
-        let onnxReports = models.map { onnx.run($0, on: devices) }
+        let onnxReports = try models.map { try onnx.run($0, on: devices, missing) }
         if let markdown {
             let board = onnxReports.map { ["## ONNX suite\n\n" + ONNXReport.markdown($0)] } ?? []
             try write("# Conformance\n\n" + (reports.map(\.markdown) + board).joined(separator: "\n"), to: markdown)

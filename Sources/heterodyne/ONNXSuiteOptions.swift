@@ -68,15 +68,18 @@ struct ONNXSuiteOptions: ParsableArguments {
     }
 
     /// Runs `suite` on each of `devices`, every case in a process that may end by it.
-    func run(_ suite: ONNXSuite, on devices: [Device]) -> [ONNXReport] {
+    func run(
+        _ suite: ONNXSuite, on devices: [Device], _ missing: MissingTypesOptions
+    ) throws -> [ONNXReport] {
         // A process that has ended is noticed by what it does not answer.
         signal(SIGPIPE, SIG_IGN)
         return devices.map { device in
             let isTerminal = isatty(STDERR_FILENO) == 1
             let total = suite.cases.count
-            let arguments = [
-                "conformance", "--only-onnx", "--onnx", folder ?? "default", "--device", device.id, "--onnx-worker",
-            ]
+            let arguments =
+                [
+                    "conformance", "--only-onnx", "--onnx", folder ?? "default", "--device", device.id, "--onnx-worker",
+                ] + missing.arguments
             let workers = (0..<jobs).map { _ in ONNXWorker(arguments) }
             let timeLimit = timeLimit
             let report = suite.run(on: device, threads: jobs) { result, done in
@@ -96,8 +99,14 @@ struct ONNXSuiteOptions: ParsableArguments {
     }
 
     /// Answers for cases that are asked for on standard input: see `ONNXWorker`.
-    func answer(_ suite: ONNXSuite, on device: Device, evaluator: any Evaluator) {
-        let runner = ONNXCaseRunner(on: device, evaluator: evaluator)
+    func answer(
+        _ suite: ONNXSuite, on device: Device, under conditions: MissingTypes, evaluator: any Evaluator
+    ) {
+        var options = ModelOptions()
+        options.program.compiler.scalarTypes = conditions.policy
+        let device = conditions.masks.isEmpty ? device : device.masking(conditions.masks)
+        let runner = ONNXCaseRunner(
+            on: device, fallbacks: conditions.fallbacks, evaluator: evaluator, options: options)
         let cases = Dictionary(suite.cases.map { ($0.id, $0) }) { first, _ in first }
         while let id = readLine() {
             print(cases[id].map { runner.run($0).line } ?? "error\t0\t-\tthere is no case \(id)")

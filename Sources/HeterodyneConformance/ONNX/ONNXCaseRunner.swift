@@ -8,7 +8,7 @@ import HeterodyneONNX
 public import HeterodyneRuntime
 import Synchronization
 
-/// Runs cases of the ONNX suite on one device, without fallback to another.
+/// Runs cases of the ONNX suite on one device, without fallback to another unless some are named.
 public struct ONNXCaseRunner: Sendable {
     /// What is measured.
     public let device: Device
@@ -16,12 +16,17 @@ public struct ONNXCaseRunner: Sendable {
     public let options: ModelOptions
     private let runtime: Runtime
 
-    /// A runner on `device`; `evaluator` computes constants.
-    public init(on device: Device, evaluator: any Evaluator, options: ModelOptions = ModelOptions()) {
+    /// A runner on `device`, for which `fallbacks` may stand in; `evaluator` computes constants.
+    public init(
+        on device: Device, fallbacks: [Device] = [], evaluator: any Evaluator, options: ModelOptions = ModelOptions()
+    ) {
         self.device = device
+        var options = options
+        options.program.fallbacks = .devices(fallbacks.map(\.id))
         self.options = options
+        let others = fallbacks.map(\.backend).filter { $0.name != device.backend.name }
         // No case is compiled twice.
-        runtime = Runtime(registry: DeviceRegistry([device.backend]), evaluator: evaluator, cacheCapacity: 1)
+        runtime = Runtime(registry: DeviceRegistry([device.backend] + others), evaluator: evaluator, cacheCapacity: 1)
     }
 
     /// Runs `test` in this thread.

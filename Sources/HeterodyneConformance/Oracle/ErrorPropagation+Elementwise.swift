@@ -10,7 +10,8 @@ extension ErrorPropagation {
         switch primitive {
         case .constant, .iota:
             let term = try builder.add(primitive, [])
-            return Tracked(type, type.scalarType.isFloatingPoint ? try term.convert(.float64) : term)
+            let value = try type.scalarType.isFloatingPoint ? term.convert(.float64) : term
+            return try represented(Tracked(type, value))
         case .convert: return try converted(operands[0], type)
         case .bitcast: return try reinterpreted(operands[0], type)
         case .unary(let op): return try unary(op, operands[0], type)
@@ -36,7 +37,7 @@ extension ErrorPropagation {
         let target = type.scalarType
         switch (x.isFloat, target.isFloatingPoint) {
         case (true, true):
-            guard let from = FloatFormat(x.type.scalarType), let to = FloatFormat(target) else { break }
+            guard let from = limits.format(x.type.scalarType), let to = limits.format(target) else { break }
             let isWider = to.precision >= from.precision && to.minimumExponent <= from.minimumExponent
             if isWider { return Tracked(type, x.value, error: x.error) }
             return try finished(x.value, type, inherited: x.error, ulp: 0.5)
@@ -52,7 +53,7 @@ extension ErrorPropagation {
         case (false, true):
             let value = try x.value.convert(.float64)
             var result = Tracked(type, value)
-            if let format = FloatFormat(target), x.type.scalarType != .bool,
+            if let format = limits.format(target), x.type.scalarType != .bool,
                 x.type.scalarType.bitWidth > format.precision
                     || (target == .float16 && x.type.scalarType.bitWidth >= 16)
             {
@@ -82,7 +83,7 @@ extension ErrorPropagation {
     private func unary(_ op: UnaryOperator, _ x: Tracked, _ type: TensorType) throws(GraphError) -> Tracked {
         let value = try x.value.unary(op)
         guard x.isFloat else { return Tracked(type, value, doubt: x.doubt) }
-        let ulp = limits.maximumULP(op.code)
+        let ulp = limits.maximumULP(op.code, type.scalarType)
         switch op {
         case .negate, .abs: return Tracked(type, value, error: x.error)
         case .floor:
@@ -122,7 +123,7 @@ extension ErrorPropagation {
     ) throws(GraphError) -> Tracked {
         let value = try x.value.binary(op, y.value)
         guard x.isFloat else { return Tracked(type, value, doubt: try either(x.doubt, y.doubt)) }
-        let ulp = limits.maximumULP(op.code)
+        let ulp = limits.maximumULP(op.code, type.scalarType)
         let hasErrors = !(x.isExact && y.isExact)
         switch op {
         case .maximum, .minimum:
@@ -151,7 +152,7 @@ extension ErrorPropagation {
             let inherited = try distance.compare(.greater, 0).select(top / distance, top.like(.infinity))
             return try finished(value, type, inherited: inherited, ulp: ulp)
         case .remainder:
-            guard hasErrors else { return Tracked(type, value) }
+            if !hasErrors, limits.standIns[type.scalarType] == nil { return Tracked(type, value) }
             return Tracked(type, value, error: try y.magnitude() + x.errorTerm() + y.errorTerm())
         case .power:
             guard hasErrors else { return try finished(value, type, inherited: nil, ulp: ulp) }

@@ -60,7 +60,7 @@ extension ErrorPropagation {
         let primitive = Primitive.scatter(mode, dimensions: dimensions)
         let value = try builder.add(primitive, operands.map(\.value))
         var result = Tracked(type, value)
-        if let format = FloatFormat(type.scalarType) {
+        if let format = limits.format(type.scalarType) {
             let u = format.unitRoundoff
             let ones = try updates.value.like(1)
             let steps = try x.value.like(0).scatter(.add, indices.value, ones, dimensions: dimensions)
@@ -99,7 +99,7 @@ extension ErrorPropagation {
         _ type: TensorType
     ) throws(GraphError) -> Tracked {
         let (x, y) = (operands[0], operands[1])
-        guard x.isFloat, let format = FloatFormat(accumulation) else {
+        guard x.isFloat, let format = limits.format(accumulation) else {
             let value = try x.value.dot(y.value, dimensions, accumulation: accumulation, result: result)
             guard x.doubt != nil || y.doubt != nil else { return Tracked(type, value) }
             let (a, b) = (try x.doubtTerm().convert(.int32), try y.doubtTerm().convert(.int32))
@@ -116,16 +116,23 @@ extension ErrorPropagation {
         if let error = y.error { inherited = try sum(inherited, x.value.abs().dot(error, dimensions)) }
         // Narrower accumulation rounds the operands as well.
         let roundings =
-            Double(k) + (FloatFormat(x.type.scalarType).map { $0.precision > format.precision } == true ? 2 : 0)
-        return try accumulated(value, size, roundings, format, inherited, type)
+            Double(k) + (limits.format(x.type.scalarType).map { $0.precision > format.precision } == true ? 2 : 0)
+        return try accumulated(value, size, roundings, accumulation, format, inherited, type)
     }
 
-    /// A sum of `count` terms whose magnitudes sum to `size`, accumulated in `format` and rounded to `type`.
+    /// A sum of `terms` terms whose magnitudes sum to `size`, accumulated in `accumulation`, whose format is `format`,
+    /// and rounded to `type`.
     private func accumulated(
-        _ value: Term, _ size: Term, _ count: Double, _ format: FloatFormat, _ inherited: Term?, _ type: TensorType
+        _ value: Term, _ size: Term, _ terms: Double, _ accumulation: ScalarType, _ format: FloatFormat,
+        _ inherited: Term?, _ type: TensorType
     ) throws(GraphError) -> Tracked {
+        var count = terms
+        if limits.standIns[accumulation] == .pairs {
+            // Products and sums of pairs are off by more than one rounding each.
+            count = terms * limits.maximumULP(.add, accumulation) + limits.maximumULP(.multiply, accumulation)
+        }
         var error = try size * (2 * count * format.unitRoundoff) + count * format.smallestSubnormal
-        if limits.allowsFlushing { error = try error + count * format.smallestNormal }
+        if limits.allowsFlushing(accumulation) { error = try error + count * format.smallestNormal }
         if let inherited { error = try error + inherited }
         let overflows = try size.compare(.greater, format.largest)
         error = try overflows.select(error.like(.infinity), error)
@@ -136,7 +143,8 @@ extension ErrorPropagation {
         _ kind: ReductionKind, _ dimensions: [Int], _ x: Tracked, _ type: TensorType
     ) throws(GraphError) -> Tracked {
         let value = try x.value.reduce(kind, dimensions)
-        guard x.isFloat, let format = FloatFormat(type.scalarType.accumulationType) else {
+        let accumulation = type.scalarType.accumulationType
+        guard x.isFloat, let format = limits.format(accumulation) else {
             return Tracked(
                 type, value,
                 doubt: try x.doubt.transformed { (doubt) throws(GraphError) in
@@ -154,11 +162,13 @@ extension ErrorPropagation {
                 })
         case .sum:
             let inherited = try x.error.transformed { (error) throws(GraphError) in try error.reduce(.sum, dimensions) }
-            return try accumulated(value, x.magnitude().reduce(.sum, dimensions), count, format, inherited, type)
+            return try accumulated(
+                value, x.magnitude().reduce(.sum, dimensions), count, accumulation, format, inherited, type)
         case .product:
             let size = try x.magnitude().reduce(.product, dimensions)
             let exact = try x.finiteMagnitude().reduce(.product, dimensions)
-            return try accumulated(value, size, count, format, x.error == nil ? nil : size - exact, type)
+            return try accumulated(
+                value, size, count, accumulation, format, x.error == nil ? nil : size - exact, type)
         case .and, .or: return Tracked(type, value)
         }
     }

@@ -47,12 +47,51 @@ public struct ErrorPropagation {
 
     /// An input: exact, unless the device may take subnormal numbers as zero.
     private func argument(_ input: Term) throws(GraphError) -> Tracked {
-        guard let format = FloatFormat(input.scalarType) else { return Tracked(input.type, input) }
+        guard let format = FloatFormat(input.scalarType) else { return try represented(Tracked(input.type, input)) }
         let value = try input.convert(.float64)
+        if limits.standIns[input.scalarType] != nil { return try represented(Tracked(input.type, value)) }
         guard limits.allowsFlushing else { return Tracked(input.type, value) }
         let isSubnormal = try value.abs().compare(.less, format.smallestNormal).and(value.compare(.notEqual, 0))
         return Tracked(
             input.type, value, error: try isSubnormal.select(value.like(format.smallestNormal), value.like(0)))
+    }
+
+    /// A value that was made elsewhere, with the error that it has when what stands in for its type holds it.
+    func represented(_ x: Tracked) throws(GraphError) -> Tracked {
+        let type = x.type.scalarType
+        guard let standIn = limits.standIns[type] else { return x }
+        guard type.isFloatingPoint, let format = limits.format(type) else { return try inRange(x) }
+        let size = try x.value.abs()
+        let high = try x.value.convert(.float32).convert(.float64)
+        var rest = try x.value - high
+        var lost = try size.compare(.less, format.smallestNormal)
+        if standIn == .pairs {
+            let low = try rest.convert(.float32).convert(.float64)
+            rest = try rest - low
+            // A low part below the normal numbers may be lost.
+            let fades = try low.abs().compare(.less, format.smallestNormal)
+            rest = try fades.select(rest.abs() + low.abs(), rest.abs())
+        } else if !limits.allowsFlushing {
+            lost = try lost.and(rest.compare(.notEqual, 0))
+        }
+        var error = try lost.select(size, rest.abs())
+        let isFinite = try size.compare(.less, .infinity)
+        error = try isFinite.and(size.compare(.greater, format.largest)).select(error.like(.infinity), error)
+        error = try isFinite.select(error, error.like(0))
+        var copy = x
+        copy.error = try sum(copy.error, error)
+        return copy
+    }
+
+    /// An integer of which nothing is known where it does not fit the type that stands in for its own.
+    func inRange(_ x: Tracked) throws(GraphError) -> Tracked {
+        guard case .narrower(let narrow) = limits.standIns[x.type.scalarType], x.type.scalarType.isInteger else {
+            return x
+        }
+        let fits = try x.value.convert(narrow).convert(x.type.scalarType).compare(.equal, x.value)
+        var copy = x
+        copy.doubt = try either(copy.doubt, fits.not())
+        return copy
     }
 
     /// The outputs of `graph` on `arguments`, built in `builder`.
@@ -96,7 +135,7 @@ public struct ErrorPropagation {
         // that error together. It may underflow where the decomposition does not.
         let isStrict = operands.allSatisfy(\.isExact) && composite is any ElementwiseComposite & PlainComposite
         for (index, result) in results.enumerated() {
-            guard let error = result.error, let format = FloatFormat(result.type.scalarType) else { continue }
+            guard let error = result.error, let format = limits.format(result.type.scalarType) else { continue }
             let limit = limits.maximumULP(composite: composite.name)
             let own = try rounding(result.value, limit, result.type.scalarType) + format.smallestNormal
             let isBounded = try error.compare(.less, .infinity)
@@ -159,7 +198,7 @@ public struct ErrorPropagation {
                 Self.pairs(operands), condition: region(condition, onlyValues: true), body: region(body))
             return Self.unpaired(types, terms)
         default:
-            return [try propagateOne(primitive, operands, types[0], in: builder)]
+            return [try inRange(try propagateOne(primitive, operands, types[0], in: builder))]
         }
     }
 
@@ -181,11 +220,11 @@ public struct ErrorPropagation {
     func rounding(_ value: Term, _ ulp: Double, _ type: ScalarType, canUnderflow: Bool = true) throws(GraphError)
         -> Term
     {
-        guard let format = FloatFormat(type) else { return try value.like(0) }
+        guard let format = limits.format(type) else { return try value.like(0) }
         let size = try Tracked(value.type, value).finiteMagnitude()
         var error = try size * (2 * ulp * format.unitRoundoff)
         if canUnderflow { error = try error + max(ulp, 0.5) * format.smallestSubnormal }
-        if limits.allowsFlushing { error = try error + format.smallestNormal }
+        if limits.allowsFlushing(type) { error = try error + format.smallestNormal }
         return error
     }
 
@@ -193,9 +232,11 @@ public struct ErrorPropagation {
     func finished(
         _ value: Term, _ type: TensorType, inherited: Term?, ulp: Double, canUnderflow: Bool = true
     ) throws(GraphError) -> Tracked {
-        guard let format = FloatFormat(type.scalarType) else { return Tracked(type, value) }
+        guard let format = limits.format(type.scalarType) else { return Tracked(type, value) }
+        let isWide = type.scalarType == .float64
+        let hasOwnArithmetic = limits.standIns[type.scalarType] == nil
         var error = try rounding(value, ulp, type.scalarType, canUnderflow: canUnderflow)
-        if ulp <= 0.5 && !limits.allowsFlushing && type.scalarType != .float64 {
+        if ulp <= 0.5 && !limits.allowsFlushing && !isWide {
             // Correct rounding changes nothing where the exact result is a number of the type. In float64 the value has
             // been rounded already, and nothing shows whether the exact result was a number.
             var isKept = try value.convert(type.scalarType).convert(.float64).compare(.equal, value)
@@ -206,7 +247,7 @@ public struct ErrorPropagation {
             // What is inherited is rounded too.
             error = try error + inherited * (1 + 2 * ulp * format.unitRoundoff)
         }
-        if type.scalarType != .float64 {
+        if !isWide || !hasOwnArithmetic {
             let size = try value.abs()
             let isFinite = try size.compare(.less, .infinity)
             let overflows = try (size + error).compare(.greater, format.largest).and(isFinite)

@@ -21,6 +21,10 @@ struct Oracle {
         _ outputs: [Literal], of graph: Graph, _ inputs: [Literal], _ metric: Metric
     ) throws -> Verdict {
         var verdict = Verdict()
+        // Other arithmetic than a type's own is bounded, not exact, except where values only move.
+        let standIns = Set(limits.standIns.keys)
+        let isEmulated = !graph.scalarTypes.isDisjoint(with: standIns) && !graph.onlyMoves(standIns)
+        let metric = isEmulated ? .bound : metric
         let flushed = limits.allowsFlushing ? try flushedInputs(inputs) : nil
         let propagation = ErrorPropagation(limits: limits, isClaimed: isClaimed)
         func compare(_ body: (Comparison, Int) -> Deviation) {

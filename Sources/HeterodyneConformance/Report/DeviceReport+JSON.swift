@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneBackend
+import HeterodyneCompiler
 import HeterodyneGraph
+import HeterodyneRuntime
 
 extension DeviceReport {
-    /// Reports as one JSON document, schema 1: `conformance` has the totals `passed`, `failed`, `skipped` and
+    /// Reports as one JSON document, schema 1: `conformance` has the totals `passed`, `failed`, `skipped`, `refused` and
     /// `expectedFailures`, `devices` one entry for each device with its own totals, and `cases` one entry for each
     /// case: `id`, `device`, `status`, `observed`, `limit`, `unit` (`ulp`, or `bound` where `observed` is the part of a bound
     /// that was used), `nmse`, `unbounded`, `reason`. Numbers that JSON does not have are `null`.
@@ -14,12 +16,15 @@ extension DeviceReport {
         func totals(_ reports: [DeviceReport]) -> String {
             let count = { (status: CaseResult.Status) in reports.reduce(0) { $0 + $1.count(status) } }
             return "\"passed\": \(count(.passed)), \"failed\": \(count(.failed)), \"skipped\": \(count(.skipped)), "
+                + "\"refused\": \(count(.refused)), "
                 + "\"expectedFailures\": \(count(.expectedFailure))"
         }
         let devices = reports.map { report in
             "    {\"id\": \(JSONText.quoted(report.device.id)), \"name\": \(JSONText.quoted(report.device.name)), "
                 + "\"backend\": \(JSONText.quoted(report.device.backend)), "
                 + "\"fingerprint\": \(JSONText.quoted(report.device.fingerprint)), \(totals([report])), "
+                + "\"masked\": \(JSONText.quoted(report.conditions.masks.map(\.description).joined(separator: ","))), "
+                + "\"policy\": \(JSONText.quoted(report.conditions.policy.description)), "
                 + "\"seconds\": \(JSONText.number(report.seconds))}"
         }
         let cases = reports.flatMap { report in report.results.map { "    \(json($0))" } }
@@ -44,7 +49,7 @@ extension DeviceReport {
             "\"id\": \(JSONText.quoted(result.id))", "\"device\": \(JSONText.quoted(result.device))",
             "\"status\": \(JSONText.quoted(result.status.rawValue))",
         ]
-        if result.status != .skipped, let metric = result.metric {
+        if result.status != .skipped, result.status != .refused, let metric = result.metric {
             let isBound = metric == .bound
             fields.append("\"observed\": \(JSONText.number(isBound ? result.deviation.ratio : result.deviation.ulp))")
             fields.append("\"limit\": \(JSONText.number(isBound ? 1 : result.limit ?? 0))")

@@ -2,24 +2,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneBackend
+import HeterodyneCompiler
 import HeterodyneGraph
+import HeterodyneRuntime
 
 extension DeviceReport {
     /// One line: `openblas: 1200 passed, 0 failed, 31 skipped, 0 expected failures in 12.3 s`.
     public var summary: String {
-        "\(device.id): \(count(.passed)) passed, \(count(.failed)) failed, \(count(.skipped)) skipped, "
+        let refusals = count(.refused) > 0 ? "\(count(.refused)) refused as the policy asks, " : ""
+        return "\(title): \(count(.passed)) passed, \(count(.failed)) failed, \(count(.skipped)) skipped, \(refusals)"
             + "\(count(.expectedFailure)) expected failures in \(Self.decimal(seconds)) s"
+    }
+
+    /// The device, and what was hidden of it.
+    var title: String {
+        if conditions.masks.isEmpty { return device.id }
+        let masks = conditions.masks.map(\.description).joined(separator: ",")
+        let rules = conditions.types.sorted { $0.name < $1.name }.map { "\($0)=\(conditions.policy[$0].rawValue)" }
+        return "\(device.id) without \(masks), \(rules.joined(separator: ","))"
     }
 
     /// The report as Markdown: the device, totals, a table by operation and scalar type, failures, and why cases were
     /// skipped.
     public var markdown: String {
         var lines = [
-            "## \(Self.escaped(device.id)): \(Self.escaped(device.name))", "",
+            "## \(Self.escaped(title)): \(Self.escaped(device.name))", "",
             "Backend `\(device.backend)`, vendor \(Self.escaped(device.vendor)), fingerprint `\(device.fingerprint)`.",
             "",
-            "| passed | failed | skipped | expected failures |", "| ---: | ---: | ---: | ---: |",
-            "| \(count(.passed)) | \(count(.failed)) | \(count(.skipped)) | \(count(.expectedFailure)) |", "",
+            "| passed | failed | skipped | refused | expected failures |", "| ---: | ---: | ---: | ---: | ---: |",
+            "| \(count(.passed)) | \(count(.failed)) | \(count(.skipped)) | \(count(.refused)) | \(count(.expectedFailure)) |",
+            "",
             "Errors are the largest seen, in units in the last place of the result type, beside the limit; for sums",
             "and composites the largest part of the bound of running error analysis that was used.", "",
             "| operation | type | passed | failed | skipped | expected | error | limit |",

@@ -8,6 +8,8 @@ public import HeterodyneGraph
 public struct DeviceReport: Sendable {
     /// The device.
     public let device: DeviceDescriptor
+    /// What was hidden of the device and what its owner allowed instead.
+    public let conditions: MissingTypes
     /// One result for each case.
     public let results: [CaseResult]
     /// How long the run took, the oracle included.
@@ -16,8 +18,8 @@ public struct DeviceReport: Sendable {
     /// How many cases ended with `status`.
     public func count(_ status: CaseResult.Status) -> Int { results.count { $0.status == status } }
 
-    /// Whether no case failed and at least one passed: skips alone are not a pass.
-    public var isConformant: Bool { count(.failed) == 0 && count(.passed) > 0 }
+    /// Whether no case failed and at least one passed or was refused as the policy asks: skips alone are not a pass.
+    public var isConformant: Bool { count(.failed) == 0 && count(.passed) + count(.refused) > 0 }
 
     /// The results of one operation in one scalar type.
     public struct Cell: Sendable {

@@ -13,6 +13,8 @@ public struct CaseResult: Sendable, Identifiable {
         case failed
         /// The device says that it cannot run the case. Not a pass.
         case skipped
+        /// Refused before anything ran, by an error that names the node and the missing type, as the owner's policy asks.
+        case refused
         /// Wrong, as was expected.
         case expectedFailure
     }

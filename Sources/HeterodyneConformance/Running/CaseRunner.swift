@@ -14,14 +14,23 @@ struct CaseRunner: Sendable {
     let capabilities: Capabilities
     let limits: ErrorLimits
     let oracle: any Evaluator
+    let conditions: MissingTypes
     private let runtime: Runtime
 
-    init(device: Device, oracle: any Evaluator) throws(BackendError) {
+    init(
+        device: Device, conditions: MissingTypes = .none, oracle: any Evaluator
+    ) throws(BackendError) {
         self.device = device
+        self.conditions = conditions
         self.oracle = oracle
         capabilities = try device.capabilities()
-        limits = ErrorLimits(capabilities.numerics)
-        runtime = Runtime(registry: DeviceRegistry([device.backend]), evaluator: oracle, cacheCapacity: 1)
+        var numerics = [capabilities.numerics]
+        for other in conditions.fallbacks { numerics.append(try other.capabilities().numerics) }
+        limits = ErrorLimits(numerics, standIns: conditions.standIns)
+        // The device as it is masked: backends of several devices would otherwise show the unmasked one.
+        let others = conditions.fallbacks.map(\.backend).filter { $0.name != device.backend.name }
+        runtime = Runtime(
+            registry: DeviceRegistry([device.backend] + others), evaluator: oracle, cacheCapacity: 1)
     }
 
     /// Why a case is wrong.
@@ -51,7 +60,8 @@ struct CaseRunner: Sendable {
         do {
             guard let program = try test.program() else { return }
             (graph, inputs) = program
-            if let refusal = try query.refusal(graph) {
+            // What is hidden is asked for by compiling.
+            if !conditions.touches(graph), let refusal = try query.refusal(graph) {
                 (result.status, result.reason) = (.skipped, refusal)
                 return
             }
@@ -61,20 +71,80 @@ struct CaseRunner: Sendable {
         options.compiler.threads = test.threads
         options.label = test.id
         if !test.folds { options.compiler.foldingLimit = 0 }
+        options.compiler.scalarTypes = conditions.policy
+        options.fallbacks = .devices(conditions.fallbacks.map(\.id))
         let program: Program
         do { program = try runtime.compile(graph, on: device, options: options) } catch {
-            throw Failure("the device says that it runs this, but it does not compile", error)
+            guard conditions.touches(graph), case .graph(let refusal) = error, refusal.kind == .unsupported else {
+                throw Failure("the device says that it runs this, but it does not compile", error)
+            }
+            (result.status, result.reason) = (try verdict(on: refusal, graph), refusal.description)
+            return
         }
+        if conditions.touches(graph) { try requireHonesty(program.report, graph) }
         let start = ContinuousClock.now
         let outputs = try observed(test, program, inputs)
         let duration = start.duration(to: .now).components
         result.seconds = Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
         do {
-            let oracle = Oracle(evaluator: oracle, limits: limits, isClaimed: query.isClaimed)
+            let oracle = Oracle(evaluator: oracle, limits: limits, isClaimed: { isClaimed($0, query) })
             let verdict = try oracle.judge(outputs, of: graph, inputs, metric)
             (result.deviation, result.limit) = (verdict.deviation, verdict.limit)
         } catch { throw Failure("the oracle failed", error) }
         if let failure = result.deviation.failure { throw Failure(failure) }
+    }
+
+    /// Whether a device that may run a composite runs it by itself.
+    private func isClaimed(_ signature: NodeSignature, _ query: SupportQuery) -> Bool {
+        query.isClaimed(signature)
+            || conditions.fallbacks.contains { SupportQuery(device: $0).isClaimed(signature) }
+    }
+
+    /// What a refusal is worth: what the policy asks for, or a skip where the device has no way. It has to name the node.
+    private func verdict(on refusal: GraphError, _ graph: Graph) throws(Failure) -> CaseResult.Status {
+        let names = graph.scalarTypes.intersection(conditions.types).map(\.name)
+        guard refusal.operation != nil, names.contains(where: refusal.message.contains) else {
+            throw Failure("the refusal names no node or no missing type", refusal)
+        }
+        let rules = Set(graph.scalarTypes.intersection(conditions.types).map { conditions.policy[$0] })
+        if rules.contains(.error) { return .refused }
+        if rules == [.fallback] && !conditions.fallbacks.isEmpty {
+            throw Failure("nothing stands in although a device is allowed to", refusal)
+        }
+        return .skipped
+    }
+
+    /// Nothing is converted in silence: a program that computes with a hidden type has a line that says how, and under
+    /// the rule `error` it does not exist.
+    private func requireHonesty(_ report: CompilationReport, _ graph: Graph) throws(Failure) {
+        let types = conditions.types
+        if graph.onlyMoves(types) { return }
+        let lines = report.entries.filter { $0.kind == .legalization || $0.kind == .fallback }
+        let rules = Set(graph.scalarTypes.intersection(types).map { conditions.policy[$0] })
+        if rules == [.error], let line = lines.first(where: { !$0.isFree }) {
+            throw Failure("the policy says error, and yet: \(line.rule) \(line.operation): \(line.reason)")
+        }
+        // Constant folding may leave nothing of a small case.
+        let remains = report.entries.contains { $0.kind == .placement || $0.kind == .fallback }
+        guard lines.isEmpty, remains, computes(graph) else { return }
+        throw Failure("the program computes with a type that the device lacks, and no line of the report says how")
+    }
+
+    /// Whether a graph computes something of hidden types from its inputs.
+    private func computes(_ graph: Graph) -> Bool {
+        var depends = [Bool](repeating: false, count: graph.nodes.count)
+        for (index, node) in graph.nodes.enumerated() {
+            if case .parameter = node.operation { depends[index] = true }
+            for operand in node.operands where depends[Int(operand.node)] { depends[index] = true }
+            guard depends[index], case .primitive(let primitive) = node.operation else { continue }
+            switch primitive.code.group {
+            case .elementwise, .contraction, .reduction:
+                if case .select = primitive { continue }
+                if conditions.hides(NodeSignature(node, in: graph)) { return true }
+            case .source, .movement, .sorting, .control: continue
+            }
+        }
+        return false
     }
 
     /// The outputs, after every check that needs no oracle: guards, inputs, repetition, concurrency.

@@ -1,6 +1,7 @@
 // Heterodyne: the limits of the floating-point formats, for error bounds.
 // SPDX-License-Identifier: Apache-2.0
 
+import HeterodyneEmulation
 import HeterodyneGraph
 
 /// The numbers that error bounds in a floating-point format are made of.
@@ -23,6 +24,16 @@ struct FloatFormat: Sendable {
         case .float64: (precision, minimumExponent, largest) = (53, -1022, .greatestFiniteMagnitude)
         case .bool, .int4, .uint4, .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64: return nil
         }
+    }
+
+    /// Pairs of float32 in place of float64: the bits that are promised, and float32's range.
+    static let pairs = FloatFormat(
+        precision: DoubleSingleFormat.precision, minimumExponent: -126, largest: 0x1.FFFFFEp127)
+
+    private init(precision: Int, minimumExponent: Int, largest: Double) {
+        self.precision = precision
+        self.minimumExponent = minimumExponent
+        self.largest = largest
     }
 
     /// Half a unit in the last place of 1: the largest relative error of one rounding.

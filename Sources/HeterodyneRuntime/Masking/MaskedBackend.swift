@@ -84,7 +84,7 @@ public struct MaskedBackend: Backend {
 
 extension TypeMask {
     /// Whether a node needs what is hidden.
-    func hides(_ node: NodeSignature) -> Bool {
+    public func hides(_ node: NodeSignature) -> Bool {
         switch extent {
         case .everything: return node.scalarTypes.contains(type)
         case .primitive(let code):
