@@ -76,18 +76,18 @@ extension DoubleSingleFormat {
     /// The largest relative error of a primitive in units of 2^-48; 0 for those that are exact.
     static func maximumError(of code: PrimitiveCode) -> Double {
         switch code {
-        case .add, .subtract: addition
-        case .multiply: multiplication
-        case .divide: division
-        case .sqrt: squareRoot
-        case .remainder: remainder
-        case .exp: exponential
-        case .log: logarithm
-        case .sin: sine
-        case .cos: cosine
-        case .tanh: hyperbolicTangent
-        case .power: power
-        case .convert: 1
+        case .add, .subtract: bound(.add)
+        case .multiply: bound(.multiply)
+        case .divide: bound(.divide)
+        case .sqrt: bound(.squareRoot)
+        case .remainder: bound(.divide)
+        case .exp: bound(.divide)
+        case .log: bound(.divide)
+        case .sin: bound(.divide)
+        case .cos: bound(.divide)
+        case .tanh: bound(.divide)
+        case .power: bound(.divide)
+        case .convert: bound(.fromInteger)
         case .constant, .iota, .bitcast, .negate, .abs, .floor, .maximum, .minimum, .and, .or, .xor, .shiftLeft,
             .shiftRight, .compare, .select, .reshape, .transpose, .broadcast, .slice, .pad, .concatenate, .reverse,
             .gather, .scatter, .dynamicSlice, .dynamicUpdateSlice, .dot, .reduce, .sort, .conditional, .loop:

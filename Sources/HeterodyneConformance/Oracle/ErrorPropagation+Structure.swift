@@ -132,7 +132,7 @@ extension ErrorPropagation {
             count = terms * limits.maximumULP(.add, accumulation) + limits.maximumULP(.multiply, accumulation)
         }
         var error = try size * (2 * count * format.unitRoundoff) + count * format.smallestSubnormal
-        if limits.allowsFlushing(accumulation) { error = try error + count * format.smallestNormal }
+        if limits.allowsFlushing(accumulation) { error = try error + count * format.flushingError }
         if let inherited { error = try error + inherited }
         let overflows = try size.compare(.greater, format.largest)
         error = try overflows.select(error.like(.infinity), error)

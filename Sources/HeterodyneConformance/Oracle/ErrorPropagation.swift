@@ -224,7 +224,7 @@ public struct ErrorPropagation {
         let size = try Tracked(value.type, value).finiteMagnitude()
         var error = try size * (2 * ulp * format.unitRoundoff)
         if canUnderflow { error = try error + max(ulp, 0.5) * format.smallestSubnormal }
-        if limits.allowsFlushing(type) { error = try error + format.smallestNormal }
+        if limits.allowsFlushing(type) { error = try error + format.flushingError }
         return error
     }
 

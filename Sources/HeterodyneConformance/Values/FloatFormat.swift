@@ -15,6 +15,7 @@ struct FloatFormat: Sendable {
 
     /// The format of `type`, or nil where it is no float.
     init?(_ type: ScalarType) {
+        ownFlushingError = nil
         switch type {
         case .float8e4m3fn: (precision, minimumExponent, largest) = (4, -6, 448)
         case .float8e5m2: (precision, minimumExponent, largest) = (3, -14, 57344)
@@ -28,13 +29,20 @@ struct FloatFormat: Sendable {
 
     /// Pairs of float32 in place of float64: the bits that are promised, and float32's range.
     static let pairs = FloatFormat(
-        precision: DoubleSingleFormat.precision, minimumExponent: -126, largest: 0x1.FFFFFEp127)
+        precision: DoubleSingleFormat.precision, minimumExponent: DoubleSingleFormat.minimumExponent,
+        largest: DoubleSingleFormat.largest, flushingError: DoubleSingleFormat.absoluteError)
 
-    private init(precision: Int, minimumExponent: Int, largest: Double) {
+    private init(precision: Int, minimumExponent: Int, largest: Double, flushingError: Double) {
         self.precision = precision
         self.minimumExponent = minimumExponent
         self.largest = largest
+        ownFlushingError = flushingError
     }
+
+    private var ownFlushingError: Double?
+
+    /// How far off a result may be where subnormal numbers become zero.
+    var flushingError: Double { ownFlushingError ?? smallestNormal }
 
     /// Half a unit in the last place of 1: the largest relative error of one rounding.
     var unitRoundoff: Double { Self.power(-precision) }
