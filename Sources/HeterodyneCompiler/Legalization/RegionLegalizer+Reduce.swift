@@ -207,17 +207,17 @@ extension ReductionKind {
     /// The bits of the result for no elements.
     func identity(of type: ScalarType) -> UInt64 {
         let ones = type.bitWidth == 64 ? UInt64.max : (1 << UInt64(type.bitWidth)) - 1
-        let sign = 1 << UInt64(type.bitWidth - 1)
+        let sign: UInt64 = 1 << UInt64(type.bitWidth - 1)
         switch self {
         case .sum, .or: return 0
         case .product: return type.bits(of: 1)
         case .and: return ones
         case .maximum:
             if type.isFloatingPoint { return type.bits(of: -.infinity) }
-            return type.isSignedInteger ? UInt64(sign) : 0
+            return type.isSignedInteger ? sign : 0
         case .minimum:
             if type.isFloatingPoint { return type.bits(of: .infinity) }
-            return type.isSignedInteger ? ones ^ UInt64(sign) : ones
+            return type.isSignedInteger ? ones ^ sign : ones
         }
     }
 }
