@@ -1,14 +1,19 @@
 // Heterodyne: remembers the programs used last.
 // SPDX-License-Identifier: Apache-2.0
 
+import HeterodyneCompiler
 import HeterodyneGraph
 
-/// Remembers the programs used last, by graph, device and options.
+/// Remembers the programs used last, by graph, devices and options.
 struct ProgramCache {
     struct Key: Hashable {
         let graph: Graph
-        let fingerprint: String
-        let device: String
+        /// In order: the first one holds inputs and outputs.
+        let devices: [String]
+        let fingerprints: [String]
+        /// What is known of the devices' speeds, on which placement rests.
+        let profiles: [DeviceProfile]
+        let isAutomatic: Bool
         let options: ProgramOptions
     }
 

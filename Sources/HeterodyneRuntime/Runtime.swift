@@ -41,15 +41,21 @@ public final class Runtime: Sendable {
     public let evaluator: (any Evaluator)?
     private let logger: Logger
     private let cache: Mutex<ProgramCache>
+    /// How fast devices are.
+    let profiles: ProfileStore
+    /// Held while a device is measured.
+    let calibrating = Mutex<Void>(())
 
-    /// A runtime over the given devices. `cacheCapacity` programs are remembered.
+    /// A runtime over the given devices. `cacheCapacity` programs are remembered. How fast devices are is kept in files
+    /// of `profileFolder`; without it, in `$HETERODYNE_CACHE`, `$XDG_CACHE_HOME/heterodyne` or `~/.cache/heterodyne`.
     public init(
         registry: DeviceRegistry, evaluator: (any Evaluator)?, cacheCapacity: Int = 256,
-        logger: Logger = Logger(label: "heterodyne")
+        profileFolder: String? = nil, logger: Logger = Logger(label: "heterodyne")
     ) {
         self.registry = registry
         self.evaluator = evaluator
         self.logger = logger
+        profiles = ProfileStore(folder: profileFolder ?? ProfileStore.defaultFolder)
         cache = Mutex(ProgramCache(capacity: max(1, cacheCapacity)))
     }
 
@@ -59,9 +65,17 @@ public final class Runtime: Sendable {
         for graph: Graph, on device: Device, options: ProgramOptions = ProgramOptions()
     ) throws(HeterodyneError) -> Program {
         let key = ProgramCache.Key(
-            graph: graph, fingerprint: device.descriptor.fingerprint, device: device.id, options: options)
+            graph: graph, devices: [device.id], fingerprints: [device.descriptor.fingerprint],
+            profiles: [profiles.remembered(device.descriptor)].compactMap(\.self), isAutomatic: false, options: options)
+        return try remembered(key) { () throws(HeterodyneError) in try compile(graph, on: device, options: options) }
+    }
+
+    /// The program of a key, made with `body` where none is remembered.
+    func remembered(
+        _ key: ProgramCache.Key, _ body: () throws(HeterodyneError) -> Program
+    ) throws(HeterodyneError) -> Program {
         if let known = cache.withLock({ $0.find(key) }) { return known }
-        let program = try compile(graph, on: device, options: options)
+        let program = try body()
         return cache.withLock { $0.insert(program, for: key) }
     }
 
@@ -98,17 +112,38 @@ public final class Runtime: Sendable {
     private func compile(
         _ graph: Graph, on devices: [Device], options: ProgramOptions
     ) throws(HeterodyneError) -> Program {
+        // Nothing is measured for one device and those that stand in for it; what is known is used.
+        let profiles = devices.map { self.profiles.remembered($0.descriptor) ?? assumedProfile(of: $0) }
+        return try compile(graph, on: devices, profiles, options: options)
+    }
+
+    /// Compiles `graph` for devices of the given speeds.
+    func compile(
+        _ graph: Graph, on devices: [Device], _ profiles: [DeviceProfile], options: ProgramOptions
+    ) throws(HeterodyneError) -> Program {
+        try finish(try lower(graph, for: devices, profiles, options: options), on: devices, options: options)
+    }
+
+    /// Runs the passes.
+    func lower(
+        _ graph: Graph, for devices: [Device], _ profiles: [DeviceProfile], options: ProgramOptions
+    ) throws(HeterodyneError) -> CompiledGraph {
         var targets: [CompilationTarget] = []
-        for device in devices {
-            targets.append(
-                try liftingBackend { () throws(BackendError) in
-                    try CompilationTarget(backend: device.backend, device: device.id)
-                })
+        for (device, profile) in zip(devices, profiles) {
+            var target = try liftingBackend { () throws(BackendError) in
+                try CompilationTarget(backend: device.backend, device: device.id)
+            }
+            target.profile = profile
+            targets.append(target)
         }
         let compiler = Compiler(targets: targets, options: options.compiler, evaluator: evaluator)
-        let compiled = try liftingGraph { () throws(GraphError) in
-            try compiler.compile(graph, label: options.label)
-        }
+        return try liftingGraph { () throws(GraphError) in try compiler.compile(graph, label: options.label) }
+    }
+
+    /// Lets the backends compile their parts.
+    func finish(
+        _ compiled: CompiledGraph, on devices: [Device], options: ProgramOptions
+    ) throws(HeterodyneError) -> Program {
         let program = try Program(compiled, devices: devices, options: options)
         logger.debug("compiled \(program.report.summary) in \(program.report.seconds) s")
         return program

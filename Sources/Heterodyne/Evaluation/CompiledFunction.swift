@@ -13,13 +13,15 @@ import Synchronization
 public final class CompiledFunction: Sendable {
     private let body: @Sendable ([Tensor]) throws -> [Tensor]
     private let device: Device?
+    /// The devices to compile for, where there are several.
+    private let devices: DeviceSet?
     private let options: ProgramOptions
     private let programs = Mutex<[Key: Program]>([:])
 
     private struct Key: Hashable {
         let types: [TensorType]
-        let device: String
-        let fingerprint: String
+        let devices: [String]
+        let fingerprints: [String]
     }
 
     /// A function to be compiled for `device`, or for the device that is current at each call.
@@ -32,6 +34,19 @@ public final class CompiledFunction: Sendable {
     ) {
         self.body = body
         self.device = device
+        devices = nil
+        self.options = options
+    }
+
+    /// A function to be compiled for several devices, every node of it where the whole costs least. Arguments and results
+    /// live on the first device of the set; of an automatic one on the device with most work.
+    public init(
+        devices: DeviceSet, options: ProgramOptions = ProgramOptions(),
+        _ body: @escaping @Sendable ([Tensor]) throws -> [Tensor]
+    ) {
+        self.body = body
+        device = devices.first
+        self.devices = devices
         self.options = options
     }
 
@@ -56,10 +71,16 @@ public final class CompiledFunction: Sendable {
     /// The program for arguments of the given types: remembered, or traced and compiled now.
     public func program(for types: [TensorType]) throws(HeterodyneError) -> Program {
         let device = try Device.resolved(device)
-        let key = Key(types: types, device: device.id, fingerprint: device.descriptor.fingerprint)
+        let all = devices?.devices ?? [device]
+        let key = Key(types: types, devices: all.map(\.id), fingerprints: all.map(\.descriptor.fingerprint))
         if let known = programs.withLock({ $0[key] }) { return known }
         let graph = try graph(for: types)
-        let program = try Runtime.shared.compile(graph, on: device, options: options)
+        let program =
+            if let devices {
+                try Runtime.shared.compile(graph, on: devices, options: options)
+            } else {
+                try Runtime.shared.compile(graph, on: device, options: options)
+            }
         return programs.withLock { programs in
             if let known = programs[key] { return known }
             programs[key] = program
@@ -143,6 +164,52 @@ public func compile(
     all body: @escaping @Sendable ([Tensor]) throws -> [Tensor]
 ) -> CompiledFunction {
     CompiledFunction(device: device, options: options.donating(donating), body)
+}
+
+/// A function of one tensor that is compiled for several devices, every node of it where the whole costs least.
+/// `donating` lists arguments whose memory it may overwrite; such a tensor carries an error after the call.
+public func compile(
+    devices: DeviceSet, donating: Set<Int> = [], options: ProgramOptions = ProgramOptions(),
+    _ body: @escaping @Sendable (Tensor) throws -> Tensor
+) -> CompiledFunction {
+    CompiledFunction(devices: devices, options: options.donating(donating)) { arguments in
+        try requireCount(arguments, 1)
+        return [try body(arguments[0])]
+    }
+}
+
+/// A function of two tensors that is compiled for several devices, every node of it where the whole costs least.
+/// `donating` lists arguments whose memory it may overwrite; such a tensor carries an error after the call.
+public func compile(
+    devices: DeviceSet, donating: Set<Int> = [], options: ProgramOptions = ProgramOptions(),
+    _ body: @escaping @Sendable (Tensor, Tensor) throws -> Tensor
+) -> CompiledFunction {
+    CompiledFunction(devices: devices, options: options.donating(donating)) { arguments in
+        try requireCount(arguments, 2)
+        return [try body(arguments[0], arguments[1])]
+    }
+}
+
+/// A function of three tensors that is compiled for several devices, every node of it where the whole costs least.
+/// `donating` lists arguments whose memory it may overwrite; such a tensor carries an error after the call.
+public func compile(
+    devices: DeviceSet, donating: Set<Int> = [], options: ProgramOptions = ProgramOptions(),
+    _ body: @escaping @Sendable (Tensor, Tensor, Tensor) throws -> Tensor
+) -> CompiledFunction {
+    CompiledFunction(devices: devices, options: options.donating(donating)) { arguments in
+        try requireCount(arguments, 3)
+        return [try body(arguments[0], arguments[1], arguments[2])]
+    }
+}
+
+/// A function of any number of tensors with any number of results that is compiled for several devices, every node of
+/// it where the whole costs least.
+/// `donating` lists arguments whose memory it may overwrite; such a tensor carries an error after the call.
+public func compile(
+    devices: DeviceSet, donating: Set<Int> = [], options: ProgramOptions = ProgramOptions(),
+    all body: @escaping @Sendable ([Tensor]) throws -> [Tensor]
+) -> CompiledFunction {
+    CompiledFunction(devices: devices, options: options.donating(donating), body)
 }
 
 extension ProgramOptions {
