@@ -68,7 +68,7 @@ struct Calibration {
     }
 
     private func measureMemory(_ launch: Double, _ profile: inout DeviceProfile) {
-        let rate = rate([1 << 14, 1 << 21], launch, work: { 8 * Double($0) }) { (count, builder) throws(GraphError) in
+        let rate = rate([1 << 14, 1 << 21], launch, workPerElement: 8) { (count, builder) throws(GraphError) in
             try builder.input("x", TensorType(.float32, [count])).negate()
         }
         if let rate { profile.memory = .init(rate, .measured) }
@@ -84,7 +84,7 @@ struct Calibration {
         }
         set(
             .contraction,
-            rate(sizes(64, 128, 384), launch, work: { 2 * Double($0 * $0 * $0) }) {
+            rate(sizes(64, 128, 384), launch, workPerElement: 2, power: 3) {
                 (size, builder) throws(GraphError) in
                 try Self.square(
                     builder.input("x", TensorType(type, [size, size])),
@@ -92,7 +92,7 @@ struct Calibration {
             })
         set(
             .elementwise,
-            rate(sizes(1 << 13, 1 << 15, 1 << 18), launch, work: { 32 * Double($0) }) {
+            rate(sizes(1 << 13, 1 << 15, 1 << 18), launch, workPerElement: 32) {
                 (count, builder) throws(GraphError) in
                 let x = try builder.input("x", TensorType(type, [count]))
                 var y = x
@@ -102,7 +102,7 @@ struct Calibration {
         if type.isFloatingPoint {
             set(
                 .transcendental,
-                rate(sizes(1 << 12, 1 << 14, 1 << 16), launch, work: { 6 * Double($0) }) {
+                rate(sizes(1 << 12, 1 << 14, 1 << 16), launch, workPerElement: 6) {
                     (count, builder) throws(GraphError) in
                     let x = try builder.input("x", TensorType(type, [count]))
                     return try x.sin().exp().tanh().cos().exp().tanh()
@@ -110,18 +110,20 @@ struct Calibration {
         }
         set(
             .reduction,
-            rate(sizes(1 << 14, 1 << 17, 1 << 20), launch, work: { Double($0) }) {
+            rate(sizes(1 << 14, 1 << 17, 1 << 20), launch, workPerElement: 1) {
                 (count, builder) throws(GraphError) in
                 try builder.input("x", TensorType(type, [count / 256, 256])).reduce(.sum, [1])
             })
     }
 
     /// Work per second at the largest of the sizes that does not take long, or at an earlier one where that is better and
-    /// took long enough to tell it from the start of a program; nil where the device runs none.
+    /// took long enough to tell it from the start of a program; nil where the device runs none. The work of a size is its
+    /// power times `workPerElement`.
     private func rate(
-        _ sizes: [Int], _ launch: Double, work: (Int) -> Double,
+        _ sizes: [Int], _ launch: Double, workPerElement: Double, power: Int = 1,
         _ build: (Int, GraphBuilder) throws(GraphError) -> Term
     ) -> Double? {
+        func work(_ size: Int) -> Double { workPerElement * (0..<power).reduce(1) { (p, _) in p * Double(size) } }
         var best: Double?
         for (position, size) in sizes.enumerated() {
             let time = try? seconds { (builder) throws(GraphError) in try build(size, builder) }
