@@ -39,7 +39,14 @@ extension ErrorPropagation {
         case (true, true):
             guard let from = limits.format(x.type.scalarType), let to = limits.format(target) else { break }
             let isWider = to.precision >= from.precision && to.minimumExponent <= from.minimumExponent
-            if isWider { return Tracked(type, x.value, error: x.error) }
+            // What stands in may lose subnormal numbers on the way.
+            if isWider { return try represented(Tracked(type, x.value, error: x.error)) }
+            if target == .float8e4m3fn, limits.standIns[x.type.scalarType] != nil {
+                // The type has no infinity.
+                let isInfinite = try x.value.abs().compare(.equal, .infinity)
+                let value = try isInfinite.select(x.value.like(.nan), x.value)
+                return try finished(value, type, inherited: x.error, ulp: 0.5)
+            }
             return try finished(x.value, type, inherited: x.error, ulp: 0.5)
         case (true, false):
             let value = try x.value.convert(target)
@@ -110,7 +117,11 @@ extension ErrorPropagation {
             var inherited = try steep.compare(.less, root).select(steep, root)
             let mayBeNegative = try x.value.compare(.less, error).and(error.compare(.greater, 0))
             inherited = try mayBeNegative.select(error.like(.infinity), inherited)
-            return try finished(value, type, inherited: inherited, ulp: ulp)
+            var result = try finished(value, type, inherited: inherited, ulp: ulp)
+            // The root of a negative number that a device takes as zero is no number here and zero there.
+            let own = try result.errorTerm()
+            result.error = try mayBeNegative.select(own.like(.infinity), own)
+            return result
         case .sin, .cos:
             let inherited = try x.error.transformed { (error) throws(GraphError) in try error.minimum(error.like(2)) }
             return try finished(value, type, inherited: inherited, ulp: ulp)
