@@ -13,10 +13,11 @@ public enum DoubleSingleFormat {
     public static let minimumExponent = -126
     /// The largest finite pair, just below 2^128 - 2^103. Larger results are infinity.
     public static let largest = 0x1p128 - 0x1p103 - 0x1p79
-    /// From this magnitude on both parts of a pair are normal numbers. The bounds hold where operands and result are
-    /// zero or not smaller; below, the error is also bounded by `absoluteError`, which then is what counts.
+    /// From this magnitude on both parts of a pair are normal numbers. The relative bounds hold where operands and result
+    /// are zero or not smaller.
     public static let smallestAccurate = 0x1p-78
-    /// What an error in a result below that may be at most, on a device that flushes subnormal numbers to zero.
+    /// By how much a result below that may be off, and by how much an operand below that counts as changed, on devices that
+    /// flush subnormal numbers to zero: the parts that are lost.
     public static let absoluteError = 0x1p-124
 
     /// The largest angle whose sine and cosine are computed; those of larger ones are NaN, because a pair does not hold
@@ -66,8 +67,8 @@ public enum DoubleSingleFormat {
         case .squareRoot: 6
         case .exponential: 4
         case .logarithm: 12
-        case .sine: 8
-        case .cosine: 8
+        case .sine: 6
+        case .cosine: 6
         case .hyperbolicTangent: 12
         case .power: 14
         case .remainder: 2
