@@ -44,7 +44,7 @@ public enum PolicyCase: String, Sendable, Hashable, Codable, CaseIterable {
     case emulate
     /// The device alone computes, in float32.
     case demote
-    /// float64 is an error.
+    /// float64 is an error, although another device has it.
     case error
     /// Another device would compute, and strict compilation forbids it.
     case strict
@@ -68,7 +68,9 @@ public enum PolicyCase: String, Sendable, Hashable, Codable, CaseIterable {
             options.compiler.scalarTypes[.float64] = .fallback
         case .emulate: options.compiler.scalarTypes[.float64] = .emulate
         case .demote: options.compiler.scalarTypes[.float64] = .demote
-        case .error: options.compiler.scalarTypes[.float64] = .error
+        case .error:
+            options.fallbacks = .automatic
+            options.compiler.scalarTypes[.float64] = .error
         case .strict:
             options.compiler.isStrict = true
             options.fallbacks = .automatic

@@ -118,6 +118,22 @@ struct CompilerTests {
         #expect(graphError { _ = try Compiler(targets: []).compile(wideGraph()) }?.kind == .unsupported)
     }
 
+    @Test("A type that is an error is one also where another device has it; every operation is named")
+    func forbidden() throws {
+        var compiler = Compiler(targets: [Targets.narrow, Targets.plain])
+        compiler.options.scalarTypes[.float64] = .error
+        let error = graphError { _ = try compiler.compile(wideGraph()) }
+        #expect(error?.kind == .unsupported)
+        #expect(error?.operation == "%1 = exp(%0) : float64[3]")
+        #expect(error?.location == place)
+        #expect(
+            error?.message.contains("narrow does not run 1 x exp (\(place))") == true, "\(String(describing: error))")
+        #expect(error?.message.contains("float64=error") == true)
+        // The device that has the type is not concerned.
+        compiler.targets.reverse()
+        #expect(try compiler.compile(wideGraph()).parts.map(\.target) == [0])
+    }
+
     @Test("A fallback and its transfers are in the report; strict compilation refuses them")
     func fallback() throws {
         var compiler = Compiler(targets: [Targets.narrow, Targets.plain], evaluator: ReferenceEvaluator())

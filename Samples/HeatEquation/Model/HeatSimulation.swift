@@ -48,9 +48,6 @@ public final class HeatSimulation: Sendable {
     /// What the compiler decides. Throws what compiling throws; nothing runs.
     public func report() throws(HeterodyneError) -> CompilationReport { try function.report(for: model.argumentTypes) }
 
-    /// The graph of a step, as the compiler gets it.
-    public func graph() throws(HeterodyneError) -> Graph { try function.graph(for: model.argumentTypes) }
-
     /// Runs some steps from the exact solution at time 0. `progress` hears how many are done.
     public func run(steps: Int, progress: ((Int) -> Void)? = nil) throws(HeterodyneError) -> HeatResult {
         let problem = model.problem

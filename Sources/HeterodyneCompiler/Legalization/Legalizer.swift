@@ -43,6 +43,11 @@ public struct Legalizer: Sendable {
         return answer
     }
 
+    /// A type of a refused node that the device lacks and whose owner says that this is an error; nil where there is none.
+    func forbidden(_ node: NodeSignature) -> ScalarType? {
+        node.scalarTypes.filter { policy[$0] == .error && plan.carriages.keys.contains($0) }.min { $0.name < $1.name }
+    }
+
     private func kernels(_ types: Set<ScalarType>, _ reason: String) -> [TypeLegalization] {
         types.sorted { $0.name < $1.name }.map {
             TypeLegalization(

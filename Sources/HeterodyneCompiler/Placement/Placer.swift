@@ -67,6 +67,7 @@ struct Placer {
         let legalizers = targets.map { Legalizer(target: $0, policy: policy) }
         var answers: [[NodeAnswer]] = []
         answers.reserveCapacity(members.count)
+        var forbidden: [(node: Int, type: ScalarType, reason: String)] = []
         for index in members {
             let node = graph.nodes[index]
             let signature = NodeSignature(node, in: graph)
@@ -74,7 +75,13 @@ struct Placer {
             for legalizer in legalizers {
                 own.append(legalizer.answer(for: signature))
                 if goal == .asked, own[0].isAccepted { break }
+                if goal == .asked, own.count == 1, let type = legalizer.forbidden(signature) {
+                    forbidden.append((index, type, own[0].refusal ?? ""))
+                    break
+                }
             }
+            // Every forbidden node is named in one error; what others say to the rest does not matter any more.
+            if !forbidden.isEmpty { continue }
             guard own.contains(where: \.isAccepted) else {
                 throw GraphError(
                     .unsupported,
@@ -83,7 +90,30 @@ struct Placer {
             }
             answers.append(own)
         }
+        if let first = forbidden.first { throw refusal(first.type, first.reason, of: forbidden.map(\.node)) }
         return answers
+    }
+
+    /// The error for nodes of a type that the first device lacks, whose owner says that this is an error.
+    private func refusal(_ type: ScalarType, _ reason: String, of nodes: [Int]) -> GraphError {
+        var counts: [(name: String, count: Int, place: SourceLocation?)] = []
+        for index in nodes {
+            let node = graph.nodes[index]
+            if let known = counts.firstIndex(where: { $0.name == node.operation.name }) {
+                counts[known].count += 1
+                counts[known].place = counts[known].place ?? node.location
+            } else {
+                counts.append((node.operation.name, 1, node.location))
+            }
+        }
+        let names = counts.map { entry in "\(entry.count) x \(entry.name)\(entry.place.map { " (\($0))" } ?? "")" }
+        return GraphError(
+            .unsupported,
+            "\(targets[0].device) does not run \(names.joined(separator: ", ")), and by the policy \(type)=error no other "
+                + "device may: \(reason). Allow \(type)=fallback"
+                + (ScalarTypePolicy.demotion(of: type) == nil ? " or emulate" : ", emulate or demote")
+                + ", or compile for a device that has \(type)",
+            operation: graph.nodeText(nodes[0]), location: graph.nodes[nodes[0]].location)
     }
 
     /// Asks the other devices about nodes that the first one takes, which may go along with their neighbours.

@@ -20,7 +20,7 @@ public struct ScalarTypePolicy: Sendable, Hashable, Codable {
         /// The device computes it in the next narrower type that it has: float64 in float32, 64-bit integers in 32
         /// bits, wrapping. Results keep their type and lose precision. Narrower types have no such rule.
         case demote
-        /// It is an error.
+        /// It is an error, which names the operations; other devices are not asked.
         case error
     }
 
