@@ -137,12 +137,14 @@ struct OperationCountTests {
         for (name, operation) in operations {
             counter.count = 0
             operation()
-            #expect(page.contains("| \(name) | \(counter.count) |"), "\(name) takes \(counter.count)")
+            let isSaid = page.contains("| \(name) | \(counter.count) |")
+            #expect(isSaid, "\(name) takes \(counter.count)")
         }
         for operation in DoubleSingleFormat.Operation.allCases {
             let bound = DoubleSingleFormat.bound(operation)
             let text = bound == bound.rounded() ? String(Int(bound)) : String(bound)
-            #expect(page.contains("| \(operation.rawValue) | \(text) |"), "\(operation.rawValue) promises \(text)")
+            let isSaid = page.contains("| \(operation.rawValue) | \(text) |")
+            #expect(isSaid, "\(operation.rawValue) promises \(text)")
         }
     }
 }

@@ -41,14 +41,26 @@ extension DoubleSingle {
         let isLarge = b.high.like(0x1p100).isLess(than: b.high.magnitude)
         let scale = Lane.select(isLarge, b.high.like(0x1p-64), b.high.like(1))
         let (x, y) = (a.scaled(by: scale), b.scaled(by: scale))
+        let (quotient, correction) = x.quotientParts(y)
+        return Self(quotient, plus: correction, orWithoutNumber: a.high / b.high)
+    }
+
+    /// The quotient by a number from 2^-100 to 2^100 inside functions, as accurate as `/`.
+    func quickQuotient(_ y: Self) -> Self {
+        let (quotient, correction) = quotientParts(y)
+        return Self(quick: quotient, correction)
+    }
+
+    /// The quotient as a sum.
+    private func quotientParts(_ y: Self) -> (quotient: Lane, correction: Lane) {
         let estimate = y.high.like(1) / y.high
         let inverse = estimate + estimate * (y.high.like(1) - y.high * estimate)
-        let first = x.high * inverse
+        let first = high * inverse
         let near = first.exactProduct(y.high)
-        let quotient = first + ((x.high - near.high) - near.low) * inverse
+        let quotient = first + ((high - near.high) - near.low) * inverse
         let product = quotient.exactProduct(y.high)
-        let rest = ((x.high - product.high) - product.low) + (x.low - quotient * y.low)
-        return Self(quotient, plus: rest * inverse, orWithoutNumber: a.high / b.high)
+        let rest = ((high - product.high) - product.low) + (low - quotient * y.low)
+        return (quotient, rest * inverse)
     }
 
     /// The square root; NaN below zero. The lane's own root and division may be off by some units in the last place, see

@@ -24,7 +24,7 @@ extension DoubleSingle {
         // 2^k (e^r - 1) + (2^k - 1); k is not negative, so that nothing cancels but by a third.
         let less = parts.r.quickProduct(inner).scaled(by: scale)
         let e = less.quickSum(Self(quick: scale, high.like(-1)))
-        let quotient = e / e.quickSum(Self(exactly: high.like(2)))
+        let quotient = e.quickQuotient(e.quickSum(Self(exactly: high.like(2))))
         // Below 2^-30 the tangent is x to 60 bits.
         let isTiny = size.high.isLess(than: high.like(0x1p-30))
         let result = Self.select(isTiny | high.isNaN, size, quotient)
@@ -36,8 +36,9 @@ extension DoubleSingle {
     private var reducedExponential: (k: Lane, r: Self, tail: Self) {
         let k = (high * high.like(Coefficients.inverseLogarithmOfTwo)).nearestInteger
         let parts = Coefficients.logarithmOfTwo.map { k * high.like($0) }
-        // The first difference is exact because its terms are near each other, or k is 0.
-        let first = (high - parts[0]).exactSum(low)
+        // The first difference is exact because its terms are near each other, or k is 0. It is 0 or at least one unit in the
+        // last place of x.
+        let first = (high - parts[0]).exactSum(ofSmaller: low)
         let second = first.high.exactSum(-parts[1])
         let r = Self(quick: second.high, second.low + (first.low - parts[2]))
         return (k, r, r.polynomial(PolynomialLanes(Coefficients.exponential, like: high)))

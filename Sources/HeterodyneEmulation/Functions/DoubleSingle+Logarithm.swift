@@ -19,8 +19,9 @@ extension DoubleSingle {
         let e = (biased.toFloat - high.like(127)) + moved
         // log m = 2 atanh s = s (2 + z A(z)) with s = (m - 1) / (m + 1) and z = s^2.
         let one = high.like(1)
-        let (below, above) = ((m.high - one).exactSum(m.low), m.high.exactSum(one))
-        let s = Self(high: below.high, low: below.low) / Self(quick: above.high, above.low + m.low)
+        let below = (m.high - one).exactSum(ofSmaller: m.low)
+        let above = one.exactSum(ofSmaller: m.high)
+        let s = Self(high: below.high, low: below.low).quickQuotient(Self(quick: above.high, above.low + m.low))
         let z = s.quickProduct(s)
         let tail = z.polynomial(PolynomialLanes(Coefficients.logarithm, like: high))
         let logarithm = s.quickProduct(z.quickProduct(tail, plus: 2))

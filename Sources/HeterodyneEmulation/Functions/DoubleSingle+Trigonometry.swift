@@ -43,17 +43,21 @@ extension DoubleSingle {
         let parts = Coefficients.halfPi.map { high.like($0) }
         let inverse = high.like(Coefficients.inverseHalfPi)
         let near = (high * inverse).nearestInteger
-        // The product above may be off by more than one half for large x; what remains says by how much.
+        // For large x the product above may be off by more than one half; what remains says whether by one.
         let first = near.exactProduct(parts[0])
-        let left = ((high - first.high) - first.low) + (low - near * parts[1])
-        let k = near + (left * inverse).nearestInteger
-        let products = parts.map { k.exactProduct($0) }
-        var r = Self(high: high - products[0].high, low: high.like(0))
-        let lower = low.exactSum(-products[0].low)
-        r = r.quickSum(Self(high: lower.high, low: lower.low))
-        r = r.quickSum(Self(high: -products[1].high, low: -products[1].low))
-        r = r.quickSum(Self(high: -products[2].high, low: -products[2].low))
-        let last = r.high.exactSum(-products[3].high)
+        let rest = high - first.high
+        let left = (rest - first.low) + (low - near * parts[1])
+        let turn = (left * inverse).nearestInteger
+        let k = near + turn
+        let lower = low.exactSum(-first.low)
+        let upper = (rest - turn * parts[0]).exactSum(lower.high)
+        var r = Self(quick: upper.high, upper.low + lower.low)
+        for part in parts[1...2] {
+            let product = k.exactProduct(part)
+            r = r.quickSum(Self(high: -product.high, low: -product.low))
+        }
+        let product = k.exactProduct(parts[3])
+        let last = r.high.exactSum(-product.high)
         return (k, Self(quick: last.high, last.low + r.low))
     }
 }
