@@ -1,4 +1,4 @@
-// Heterodyne: plots side by side as one SVG picture.
+// Heterodyne: plots in two columns as one SVG picture.
 // SPDX-License-Identifier: Apache-2.0
 
 /// Something that fills a part of a figure.
@@ -7,7 +7,7 @@ protocol Panel: Sendable {
     func draw(on canvas: inout SVGCanvas, width: Double, height: Double)
 }
 
-/// Plots side by side.
+/// Plots in two columns, row by row.
 public struct Figure: Sendable {
     private var panels: [any Panel] = []
 
@@ -18,21 +18,21 @@ public struct Figure: Sendable {
     /// A figure without panels.
     public init() {}
 
-    /// Adds a plot of lines to the right.
+    /// Adds a plot of lines.
     public mutating func add(_ plot: LinePlot) { panels.append(plot) }
 
-    /// Adds a map of values to the right.
+    /// Adds a map of values.
     public mutating func add(_ map: HeatMap) { panels.append(map) }
 
     /// The picture as the text of an SVG file.
     public func svg() -> String {
         var canvas = SVGCanvas()
         for (index, panel) in panels.enumerated() {
-            canvas.origin = (Double(index) * Self.panelWidth, 0)
+            canvas.origin = (Double(index % 2) * Self.panelWidth, Double(index / 2) * Self.panelHeight)
             panel.draw(on: &canvas, width: Self.panelWidth, height: Self.panelHeight)
         }
-        let width = NumberText.decimal(Double(max(1, panels.count)) * Self.panelWidth, places: 0)
-        let height = NumberText.decimal(Self.panelHeight, places: 0)
+        let width = NumberText.decimal(Double(min(2, max(1, panels.count))) * Self.panelWidth, places: 0)
+        let height = NumberText.decimal(Double(max(1, (panels.count + 1) / 2)) * Self.panelHeight, places: 0)
         return """
             <svg xmlns="http://www.w3.org/2000/svg" width="\(width)" height="\(height)" \
             viewBox="0 0 \(width) \(height)" font-family="sans-serif">
@@ -63,11 +63,14 @@ struct PlotArea {
         self.height = height - 34 - 96
     }
 
-    /// The largest square in the same place, with room for a scale of colours to its right.
-    init(squareIn width: Double, _ height: Double) {
+    /// The largest rectangle of square cells in the same place, with room for a scale of colours to its right. Cells have whole sizes,
+    /// so that no picture shows seams between them.
+    init(rows: Int, columns: Int, in width: Double, _ height: Double) {
         let area = PlotArea(width: width, height: height)
         let side = min(area.width - 60, area.height)
-        (left, top, self.width, self.height) = (area.left, area.top, side, side)
+        let cell = max(1, (side / Double(max(1, rows, columns))).rounded(.down))
+        (left, top) = (area.left, area.top)
+        (self.width, self.height) = (cell * Double(max(1, columns)), cell * Double(max(1, rows)))
     }
 
     func drawAxes(

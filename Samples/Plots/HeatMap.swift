@@ -38,14 +38,11 @@ public struct HeatMap: Panel, Sendable, Hashable {
     static let levels = 48
 
     func draw(on canvas: inout SVGCanvas, width: Double, height: Double) {
-        let area = PlotArea(squareIn: width, height)
         let cells = averaged()
+        let area = PlotArea(rows: cells.rows, columns: cells.columns, in: width, height)
         let shown = cells.values.filter(\.isFinite)
         let (low, high) = (shown.min() ?? 0, shown.max() ?? 1)
-        var boxes = [[(x: Double, y: Double, width: Double, height: Double)]](repeating: [], count: Self.levels)
-        let (cellWidth, cellHeight) = (
-            area.width / Double(max(1, cells.columns)), area.height / Double(max(1, cells.rows))
-        )
+        var runs = (0..<Self.levels).map { (color: Self.color(of: $0), runs: [SVGCanvas.Run]()) }
         for row in 0..<cells.rows {
             var column = 0
             while column < cells.columns {
@@ -57,21 +54,20 @@ public struct HeatMap: Panel, Sendable, Hashable {
                 } while column < cells.columns
                     && Self.level(of: cells.values[row * cells.columns + column], low, high) == level
                 guard let level else { continue }
-                boxes[level].append(
-                    (
-                        area.left + Double(start) * cellWidth, area.bottom - Double(row + 1) * cellHeight,
-                        Double(column - start) * cellWidth, cellHeight
-                    ))
+                runs[level].runs.append(.init(row: cells.rows - 1 - row, column: start, count: column - start))
             }
         }
-        for (level, list) in boxes.enumerated() { canvas.fill(list, color: Self.color(of: level)) }
+        canvas.cells(
+            runs, left: area.left, top: area.top, width: area.width / Double(max(1, cells.columns)),
+            height: area.height / Double(max(1, cells.rows)))
         area.drawFrame(on: &canvas, self)
-        // The scale.
-        let (left, step) = (area.right + 14, area.height / Double(Self.levels))
-        for level in 0..<Self.levels {
-            let top = area.bottom - Double(level + 1) * step
-            canvas.fill([(left, top, 14, step + 0.5)], color: Self.color(of: level))
+        // The scale of colours.
+        let left = area.right + 14
+        let scale = (0..<Self.levels).map { level in
+            (color: Self.color(of: level), runs: [SVGCanvas.Run(row: Self.levels - 1 - level, column: 0, count: 1)])
         }
+        canvas.cells(
+            scale, left: left, top: area.top, width: 14, height: area.height / Double(Self.levels))
         for part in [0, 0.5, 1] {
             let text = NumberText.short(low + part * (high - low), digits: 3)
             canvas.text(text, left + 18, area.bottom - part * area.height + 4)

@@ -31,17 +31,24 @@ struct SVGCanvas {
         body += "<circle cx=\"\(x(cx))\" cy=\"\(y(cy))\" r=\"\(r)\" fill=\"\(color)\"/>\n"
     }
 
-    /// Rectangles of one colour.
-    mutating func fill(_ rectangles: [(x: Double, y: Double, width: Double, height: Double)], color: String) {
-        guard !rectangles.isEmpty else { return }
-        var text = ""
-        for box in rectangles {
-            let (width, height) = (
-                NumberText.decimal(box.width, places: 1), NumberText.decimal(box.height, places: 1)
-            )
-            text += "M\(x(box.x)) \(y(box.y))h\(width)v\(height)h-\(width)z"
+    /// A run of cells of one colour in a row of a grid.
+    struct Run {
+        var row: Int
+        var column: Int
+        var count: Int
+    }
+
+    /// Runs of a grid's cells, listed by colour; row 0 is at `top`.
+    mutating func cells(
+        _ runs: [(color: String, runs: [Run])], left: Double, top: Double, width: Double, height: Double
+    ) {
+        let scale = "\(NumberText.decimal(width, places: 3)) \(NumberText.decimal(height, places: 3))"
+        body += "<g shape-rendering=\"crispEdges\" transform=\"translate(\(x(left)) \(y(top))) scale(\(scale))\">\n"
+        for (color, runs) in runs where !runs.isEmpty {
+            let path = runs.map { "M\($0.column) \($0.row)h\($0.count)v1h-\($0.count)z" }.joined()
+            body += "<path fill=\"\(color)\" d=\"\(path)\"/>\n"
         }
-        body += "<path shape-rendering=\"crispEdges\" fill=\"\(color)\" d=\"\(text)\"/>\n"
+        body += "</g>\n"
     }
 
     mutating func frame(_ left: Double, _ top: Double, _ width: Double, _ height: Double, color: String) {
