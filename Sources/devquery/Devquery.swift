@@ -18,14 +18,15 @@ import HeterodyneConformance
               devquery --ops                              every operation in every scalar type
               devquery --ops float64 -d vulkan:0 --types float64=emulate
               devquery --require 'float64 && memory>=8GiB && !software' -q
+              devquery --selftest vulkan:0                how accurate its arithmetic is, beside what it declares
 
             --require takes scalar types (float64: computes it; float64.storage, float64.dot), numbers (memory, \
             freememory, maxbuffer in KiB, MiB, GiB or kB, MB, GB; threads), texts (id, backend, kind, vendor, name; == \
             or ~ for 'contains'), flags (software, unified, masked, inference, training), supports(dot, float64), \
             claims(attention), emulated(float64), joined with &&, ||, ! and parentheses. docs/Devquery.md has it all.
 
-            Exit status: 0 a device can be used, or meets the requirement; 1 the device asked for was not found, or \
-            none meets the requirement; 2 nothing can be used; 64 wrong usage.
+            Exit status: 0 a device can be used, meets the requirement, is as it declares; 1 the device asked for was \
+            not found, none meets the requirement, one is worse than it declares; 2 nothing can be used; 64 wrong usage.
             """)
 
     @Flag(help: "Print one JSON document (\"schema\": 1) and nothing else.") var json = false
@@ -48,12 +49,19 @@ import HeterodyneConformance
     var require: String?
     @Flag(name: .shortAndLong, help: "With --require: print nothing, only the exit status tells.") var quiet = false
 
-    @Argument(help: ArgumentHelp("With --ops: a scalar type.", valueName: "type"))
+    @Flag(help: "Measure the arithmetic that each device declares, or the DEVICE that follows.") var selftest = false
+
+    @Argument(help: ArgumentHelp("With --ops: a scalar type. With --selftest: a device.", valueName: "subject"))
     var subject: String?
 
     func validate() throws {
-        guard !(ops && require != nil) else { throw ValidationError("--ops and --require do not go together") }
-        if let subject {
+        guard [ops, require != nil, selftest].filter({ $0 }).count <= 1 else {
+            throw ValidationError("--ops, --require and --selftest do not go together")
+        }
+        if selftest, let subject, let device, subject != device {
+            throw ValidationError("--selftest \(subject) and --device \(device) name two devices")
+        }
+        if let subject, !selftest {
             guard ops else { throw ValidationError("'\(subject)' is one too many; a device is named with --device") }
             guard ScalarType(name: subject) != nil else {
                 let names = ScalarType.allCases.map(\.name).joined(separator: ", ")
@@ -71,6 +79,7 @@ import HeterodyneConformance
     }
 
     func run() throws {
+        let device = device ?? (selftest ? subject : nil)
         let registry = Runtime.shared.registry
         var listing = Listing(devices: registry.devices, unavailable: registry.unavailable)
         if let device {
@@ -84,6 +93,8 @@ import HeterodyneConformance
         if let require {
             try RequirementCheck(requirement: Requirement(parsing: require), listing: listing, json: json, quiet: quiet)
                 .run()
+        } else if selftest, !listing.devices.isEmpty {
+            try SelfTest(devices: listing.devices, json: json).run()
         } else if ops {
             let table = try OperationTable(
                 listing.devices, others: registry.devices,

@@ -183,6 +183,27 @@ struct DevqueryTests {
         #expect(masked.status == 1 && masked.messages.contains("float64: it has no float64 at all"))
     }
 
+    @Test("--selftest shows what is declared beside what is measured") func selftest() throws {
+        let types = ScalarType.allCases.filter { $0.isArithmetic && $0 != .float32 && $0 != .int32 }
+        let environment = ["HETERODYNE_MASK": "reference:" + types.map(\.name).joined(separator: ",")]
+        let text = try Command("devquery").run(["--selftest", "reference"], environment: environment)
+        #expect(text.status == 0 && text.messages.isEmpty, "\(text.messages)")
+        #expect(text.output.hasPrefix("reference: as declared") && text.output.contains("DECLARED"))
+        let lines = text.output.split(separator: "\n")
+        for name in ["denormals", "contraction", "exp", "power"] {
+            #expect(lines.contains { $0.split(separator: " ").starts(with: [Substring(name), "float32"]) }, "\(name)")
+        }
+        let json = try Command("devquery").run(["--selftest", "-d", "reference", "--json"], environment: environment)
+        #expect(json.status == 0)
+        let document = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+        let device = try #require((document["devices"] as? [[String: Any]])?.first)
+        #expect(document["schema"] as? Int == 1 && device["asDeclared"] as? Bool == true)
+        let errors = try #require(device["errors"] as? [[String: Any]])
+        #expect(errors.contains { $0["operation"] as? String == "exp" && ($0["measuredULP"] as? Double ?? 9) < 1 })
+        let nothing = try Command("devquery").run(["--selftest", "nothing"])
+        #expect(nothing.status == 1 && nothing.messages.contains("reference"))
+    }
+
     @Test(
         "what is asked wrongly is 64 and says where",
         arguments: [
@@ -190,6 +211,7 @@ struct DevqueryTests {
             (["--ops", "float63"], "float16"), (["--ops", "--types", "float64=maybe"], "fallback"),
             (["-q"], "--require"),
             (["--types", "emulate"], "--ops"), (["--ops", "--require", "float64"], "together"),
+            (["--selftest", "--ops"], "together"), (["--selftest", "reference", "-d", "openblas"], "two devices"),
         ])
     func mistakes(arguments: [String], words: String) throws {
         let run = try Command("devquery").run(arguments)

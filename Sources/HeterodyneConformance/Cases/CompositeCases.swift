@@ -47,8 +47,11 @@ enum CompositeCases {
         Configuration(Shrink(), exact: false),
     ]
 
-    /// The elementwise composites with the attributes of their cases.
-    static var elementwiseSamples: [any ElementwiseComposite] { configurations.map(\.composite) }
+    /// The elementwise composites with the attributes of their first cases, and the ranges over which they vary.
+    static var elementwiseRanges: [(composite: any ElementwiseComposite, range: ValueClass)] {
+        var seen = Set<String>()
+        return configurations.filter { seen.insert($0.composite.name).inserted }.map { ($0.composite, $0.range) }
+    }
 
     private static var elementwise: [ConformanceCase] {
         var cases: [ConformanceCase] = []

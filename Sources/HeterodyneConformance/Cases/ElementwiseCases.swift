@@ -26,7 +26,7 @@ enum ElementwiseCases {
     }
 
     /// Where a function varies, beside the classes that every operator gets.
-    private static func domain(_ op: UnaryOperator) -> [(String, ValueClass)] {
+    static func domain(_ op: UnaryOperator) -> [(String, ValueClass)] {
         switch op {
         case .exp: [("underflow", .range(-110, -80)), ("range", .range(-20, 20)), ("overflow", .range(80, 95))]
         case .log: [("near1", .range(0.5, 2)), ("range", .range(1e-3, 1e3))]
@@ -90,7 +90,7 @@ enum ElementwiseCases {
     }
 
     /// Classes for the two operands.
-    private static func operandClasses(
+    static func operandClasses(
         _ op: BinaryOperator, _ type: ScalarType
     ) -> [(String, ValueClass, ValueClass)] {
         guard type.isFloatingPoint else {

@@ -43,7 +43,7 @@ struct Comparison {
             for candidate in [expected, alternative].compactMap({ $0?.bits(at: index) }) {
                 let wanted = Double(bits: candidate)
                 let unit = format.unitInLastPlace(of: wanted)
-                let distance = self.distance(found, wanted, format)
+                let distance = format.distance(found, from: wanted)
                 let isFlushed = limits.allowsFlushing && found == 0 && isSubnormal(wanted, format)
                 let hasSign = found != 0 || wanted != 0 || found.sign == wanted.sign
                 let isRight = (distance.isFinite && distance <= allowedULP * unit && hasSign) || isFlushed
@@ -75,7 +75,7 @@ struct Comparison {
             // In float64 the oracle is as far from the exact result as the device may be.
             let allowed = Double(bits: margin.bits(at: index)) * (type == .float64 ? 2 : 1)
             if allowed == .infinity || (allowed.isNaN && !wanted.isNaN) { return nil }
-            let distance = self.distance(found, wanted, format)
+            let distance = format.distance(found, from: wanted)
             // A result beyond the largest number may round to it or to infinity.
             let limit = max(allowed, type == .float64 ? 0 : 0.5 * format.unitInLastPlace(of: wanted))
             let isNear = distance.isFinite && distance <= limit * (1 + 0x1p-20)
@@ -142,24 +142,6 @@ struct Comparison {
     private func difference(_ a: Double, _ b: Double) -> Double {
         let distance = (a - b).magnitude
         return distance.isNaN || distance == 0 ? .infinity : distance
-    }
-
-    /// The distance of a device's number and a float64 result. Infinity counts as the power of two after the largest
-    /// number, so that results around the overflow threshold are measured like others; NaN is infinitely far from all
-    /// but NaN.
-    private func distance(_ found: Double, _ wanted: Double, _ format: FloatFormat) -> Double {
-        if found.isNaN || wanted.isNaN { return found.isNaN && wanted.isNaN ? 0 : .infinity }
-        if found == wanted { return 0 }
-        if wanted.isInfinite { return .infinity }
-        let beyond = format.largest + format.unitInLastPlace(of: format.largest)
-        if found.isInfinite {
-            guard found.sign == wanted.sign else { return .infinity }
-            // Everything beyond the threshold is infinity.
-            return max(0, beyond - wanted.magnitude)
-        }
-        // A finite number for a result beyond the threshold: measured from where infinity begins.
-        if wanted.magnitude > beyond { return (found - (wanted.sign == .minus ? -beyond : beyond)).magnitude }
-        return (found - wanted).magnitude
     }
 }
 

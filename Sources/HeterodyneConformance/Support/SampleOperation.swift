@@ -32,7 +32,8 @@ public struct SampleOperation: Sendable, Identifiable {
 
     /// The standard composites in the order of their list.
     public static let composites: [SampleOperation] = {
-        let elementwise = Dictionary(CompositeCases.elementwiseSamples.map { ($0.name, $0) }) { first, _ in first }
+        let elementwise = Dictionary(
+            uniqueKeysWithValues: CompositeCases.elementwiseRanges.map { ($0.composite.name, $0.composite) })
         let structured = Dictionary(
             grouping: CompositeConfiguration.neural + CompositeConfiguration.data, by: \.composite.name)
         return StandardComposites.all.compactMap { type in

@@ -60,3 +60,23 @@ struct FloatFormat: Sendable {
 
     private static func power(_ exponent: Int) -> Double { Double(sign: .plus, exponent: exponent, significand: 1) }
 }
+
+extension FloatFormat {
+    /// The distance of a device's number and a float64 result. Infinity counts as the power of two after the largest
+    /// number, so that results around the overflow threshold are measured like others; NaN is infinitely far from all
+    /// but NaN.
+    func distance(_ found: Double, from wanted: Double) -> Double {
+        if found.isNaN || wanted.isNaN { return found.isNaN && wanted.isNaN ? 0 : .infinity }
+        if found == wanted { return 0 }
+        if wanted.isInfinite { return .infinity }
+        let beyond = largest + unitInLastPlace(of: largest)
+        if found.isInfinite {
+            guard found.sign == wanted.sign else { return .infinity }
+            // Everything beyond the threshold is infinity.
+            return max(0, beyond - wanted.magnitude)
+        }
+        // A finite number for a result beyond the threshold: measured from where infinity begins.
+        if wanted.magnitude > beyond { return (found - (wanted.sign == .minus ? -beyond : beyond)).magnitude }
+        return (found - wanted).magnitude
+    }
+}
