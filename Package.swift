@@ -146,7 +146,10 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         tests(
             "HeterodyneCompilerTests",
-            ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneReference"]),
+            [
+                "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneEmulation",
+                "HeterodyneReference",
+            ]),
         tests("HeterodyneRuntimeTests", ["Heterodyne", "HeterodyneRuntime"]),
         tests("HeterodyneHostKernelsTests", ["HeterodyneHostKernels", "CHostKernels"]),
         tests(
