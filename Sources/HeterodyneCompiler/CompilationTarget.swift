@@ -12,6 +12,9 @@ public struct CompilationTarget: Sendable {
     public var capabilities: Capabilities
     /// How fast it is; nil where nobody said. Placement then assumes something, and the report has no seconds.
     public var profile: DeviceProfile?
+    /// Why float64 may not be computed as pairs of float32 there: what the device's self-test found; nil where nothing
+    /// was found.
+    public var emulationRefusal: String?
     private let ask: @Sendable (NodeSignature) -> Support
 
     /// A target that asks `backend` about nodes.

@@ -16,6 +16,9 @@ public struct CompiledGraph: Sendable {
         public var emulatedTypes: Set<ScalarType>
         /// How far arithmetic may be reordered in this part: not at all where the graph's own emulation rests on it.
         public var arithmetic: ArithmeticMode
+        /// Whether the part computes float64 as pairs of float32 by nodes of its graph: only on devices that pass
+        /// `EmulationSelfTest`.
+        public var restsOnRounding: Bool
         /// The values of the placed graph that the part reads. The graph's input may have another scalar type and shape of
         /// as many bytes, where the device lacks the value's type.
         public var inputs: [Value]
@@ -77,7 +80,8 @@ public struct Compiler: Sendable {
             parts.append(
                 .init(
                     target: segment.target, graph: lowered, emulatedTypes: segment.emulatedTypes,
-                    arithmetic: inner.restsOnRounding ? .uncontracted : options.arithmetic, inputs: segment.part.inputs,
+                    arithmetic: inner.restsOnRounding ? .uncontracted : options.arithmetic,
+                    restsOnRounding: inner.restsOnRounding, inputs: segment.part.inputs,
                     outputs: segment.part.outputs))
         }
         let duration = start.duration(to: .now)

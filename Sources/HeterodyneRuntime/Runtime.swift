@@ -45,6 +45,8 @@ public final class Runtime: Sendable {
     let profiles: ProfileStore
     /// Held while a device is measured.
     let calibrating = Mutex<Void>(())
+    /// Which devices may emulate float64.
+    private let emulationCheck = EmulationCheck()
 
     /// A runtime over the given devices. `cacheCapacity` programs are remembered. How fast devices are is kept in files
     /// of `profileFolder`; without it, in `$HETERODYNE_CACHE`, `$XDG_CACHE_HOME/heterodyne` or `~/.cache/heterodyne`.
@@ -136,6 +138,17 @@ public final class Runtime: Sendable {
             target.profile = profile
             targets.append(target)
         }
+        var compiled = try runPasses(targets, on: graph, options)
+        // Emulation rests on how devices round. One that does not pass its test is asked for no more of it.
+        while try refuseEmulation(in: compiled, devices, &targets) {
+            compiled = try runPasses(targets, on: graph, options)
+        }
+        return compiled
+    }
+
+    private func runPasses(
+        _ targets: [CompilationTarget], on graph: Graph, _ options: ProgramOptions
+    ) throws(HeterodyneError) -> CompiledGraph {
         let compiler = Compiler(targets: targets, options: options.compiler, evaluator: evaluator)
         return try liftingGraph { () throws(GraphError) in try compiler.compile(graph, label: options.label) }
     }
@@ -147,6 +160,21 @@ public final class Runtime: Sendable {
         let program = try Program(compiled, devices: devices, options: options)
         logger.debug("compiled \(program.report.summary) in \(program.report.seconds) s")
         return program
+    }
+
+    /// Marks the devices that emulate in `compiled` and may not; whether there are any.
+    private func refuseEmulation(
+        in compiled: CompiledGraph, _ devices: [Device], _ targets: inout [CompilationTarget]
+    ) throws(HeterodyneError) -> Bool {
+        var isRefused = false
+        for index in Set(compiled.parts.filter(\.restsOnRounding).map(\.target)).sorted() {
+            guard targets[index].emulationRefusal == nil else { continue }
+            if let reason = try emulationCheck.refusal(of: devices[index], targets[index]) {
+                targets[index].emulationRefusal = reason
+                isRefused = true
+            }
+        }
+        return isRefused
     }
 
     /// How many programs are remembered, how often one was found, and how often one had to be compiled.

@@ -1,7 +1,9 @@
 // Heterodyne: graphs for devices that lack scalar types compute what the reference does.
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import HeterodyneBackend
+import HeterodyneEmulation
 import HeterodyneGraph
 import HeterodyneReference
 import Testing
@@ -164,6 +166,55 @@ struct LegalizationTests {
         try builder.output("moved", builder.concatenate([a * 2, b], dimension: 0).reverse([0]))
         let graph = try builder.build()
         try expectLegalized(graph, [x, y], lack, policy("float64=emulate")) { try farther(than: 0x1p-45, $0, $1) }
+    }
+
+    /// A function, the operation whose bound it has, and what the error is measured against for operands and result.
+    static let functionBounds: [(name: String, DoubleSingleFormat.Operation, range: ClosedRange<Double>)] = [
+        ("exp", .exponential, -50...80), ("log", .logarithm, 1e-6...1e9), ("sin", .sine, -100...100),
+        ("cos", .cosine, -100...100), ("tanh", .hyperbolicTangent, -9...9), ("power", .power, 0.1...30),
+        ("remainder", .remainder, -1e6...1e6), ("divide", .divide, -1e6...1e6), ("sqrt", .squareRoot, 0...1e9),
+    ]
+
+    @Test("Functions of float64 keep the bounds of the format in graphs", arguments: functionBounds.indices)
+    func functions(index: Int) throws {
+        let (name, operation, range) = Self.functionBounds[index]
+        var random = SplitMix64(seed: UInt64(index) + 99)
+        let x = (0..<400).map { _ in Double.random(in: range, using: &random) }
+        let y = (0..<400).map { _ in Double.random(in: -8...8, using: &random) }
+        let builder = GraphBuilder()
+        let a = try builder.input("a", TensorType(.float64, [400]))
+        let b = try builder.input("b", TensorType(.float64, [400]))
+        let result: Term
+        if let op = UnaryOperator(rawValue: name) {
+            result = try a.unary(op)
+        } else {
+            result = try a.binary(try #require(BinaryOperator(rawValue: name)), b)
+        }
+        try builder.output("y", result)
+        let bound = DoubleSingleFormat.bound(operation) * DoubleSingleFormat.unit
+        // Rounding the operands to pairs costs half a unit each, as often as the function enlarges it.
+        func limit(_ x: Double, _ y: Double, _ exact: Double) -> Double {
+            let own = DoubleSingleFormat.unit
+            switch operation {
+            case .exponential: return (bound + own * x.magnitude) * exact
+            case .logarithm: return bound * exact.magnitude + own
+            case .sine, .cosine: return bound * max(exact.magnitude, 0x1p-49 * x.magnitude) + own * x.magnitude
+            case .power: return (bound + 2 * own) * (1 + (y * log(x)).magnitude + y.magnitude) * exact
+            case .remainder: return bound * max(y.magnitude, 0x1p-16 * x.magnitude) + own * x.magnitude
+            default: return (bound + 2 * own) * exact.magnitude
+            }
+        }
+        for lack in [Lack(.float64), Lack(.float64, exceptions: PrimitiveCode.allCases.filter { $0.group == .elementwise && ![.convert, .add, .subtract, .select, .bitcast].contains($0) })] {
+            try expectLegalized(
+                builder.build(), [Literal(x), Literal(y)], lack, policy("float64=emulate"), name
+            ) { (expected, actual) in
+                let (e, r) = (try expected.scalars(as: Double.self), try actual.scalars(as: Double.self))
+                for index in e.indices where !((e[index] - r[index]).magnitude <= limit(x[index], y[index], e[index])) {
+                    return "\(name)(\(x[index]), \(y[index])) is \(e[index]), not \(r[index])"
+                }
+                return nil
+            }
+        }
     }
 
     @Test("Emulated floats are compiled without contraction")

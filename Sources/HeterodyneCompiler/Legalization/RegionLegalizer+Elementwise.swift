@@ -31,9 +31,12 @@ extension RegionLegalizer {
             case .negate: y = -a
             case .abs: y = a.magnitude
             case .floor: y = a.floor
+            case .exp: y = a.exponential
+            case .log: y = a.logarithm
             case .sqrt: y = a.squareRoot
-            case .exp, .log, .sin, .cos, .tanh:
-                throw GraphError(.unsupported, "\(op.rawValue) has no form in pairs of float32")
+            case .sin: y = a.sine
+            case .cos: y = a.cosine
+            case .tanh: y = a.hyperbolicTangent
             }
             return result(type, pair: y)
         }
@@ -87,8 +90,8 @@ extension RegionLegalizer {
         case .subtract: return a - b
         case .multiply: return a * b
         case .divide: return a / b
-        case .remainder, .power:
-            throw GraphError(.unsupported, "\(op.rawValue) has no form in pairs of float32")
+        case .remainder: return a.remainder(dividingBy: b)
+        case .power: return a.power(b)
         case .maximum: return a.maximum(b)
         case .minimum: return a.minimum(b)
         case .and, .or, .xor, .shiftLeft, .shiftRight:

@@ -154,6 +154,7 @@ final class RegionLegalizer {
         case .emulate:
             switch type {
             case .float64:
+                if let refusal = plan.target.emulationRefusal { throw GraphError(.unsupported, refusal) }
                 trace.restsOnRounding = true
                 return .pair
             case .int64, .uint64: return .words
