@@ -48,6 +48,8 @@ final class EmulationCheck: Sendable {
         let failure = try liftingGraph { () throws(GraphError) in try test.firstFailure(in: results) }
         guard let failure else { return .passed }
         return .failed(
-            reason: "\(device.id) must not compute float64 as pairs of float32, since its arithmetic breaks them: \(failure)")
+            reason:
+                "\(device.id) must not compute float64 as pairs of float32, since its arithmetic breaks them: \(failure)"
+        )
     }
 }

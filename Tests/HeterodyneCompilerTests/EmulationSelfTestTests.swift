@@ -33,7 +33,9 @@ struct EmulationSelfTestTests {
         let test = try EmulationSelfTest()
         /// a b + c with the product in float64: a fused multiply-add, but for its second rounding.
         let contracted = try broken(test.graph) { (node, operands, _) throws(GraphError) in
-            guard case .primitive(.binary(.add)) = node.operation, operands[0].scalarType == .float32 else { return nil }
+            guard case .primitive(.binary(.add)) = node.operation, operands[0].scalarType == .float32 else {
+                return nil
+            }
             for (x, y) in [(operands[0], operands[1]), (operands[1], operands[0])] {
                 let definition = x.builder.nodes[Int(x.value.node)]
                 guard case .primitive(.binary(.multiply)) = definition.operation else { continue }
@@ -59,7 +61,9 @@ struct EmulationSelfTestTests {
             }
             // Cuts the last bit of products.
             let bits = try (operands[0] * operands[1]).bitcast(.uint32)
-            return [try bits.and(bits.builder.constant(Literal(splatBits: 0xFFFF_FFFE, type: bits.type))).bitcast(.float32)]
+            return [
+                try bits.and(bits.builder.constant(Literal(splatBits: 0xFFFF_FFFE, type: bits.type))).bitcast(.float32)
+            ]
         }
         for (name, graph) in [("contracted", contracted), ("reassociated", reassociated), ("coarse", coarse)] {
             let failure = try test.firstFailure(in: evaluate(graph, test.inputs))

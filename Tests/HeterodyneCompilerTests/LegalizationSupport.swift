@@ -70,7 +70,7 @@ func execute(_ compiled: CompiledGraph, _ target: CompilationTarget, _ inputs: [
     var values: [Value: Literal] = [:]
     for (value, literal) in zip(compiled.placed.inputs, inputs) { values[value] = literal }
     func check(_ graph: Graph) {
-        for node in graph.nodes {
+        for node in graph.nodes where node.operation.composite(as: FusedRegion.self) == nil {
             let support = target.support(for: NodeSignature(node, in: graph))
             if !support.isNative { Issue.record("\(node.operation.name) \(node.resultTypes): \(support)") }
             if case .primitive = node.operation { for region in node.operation.regions { check(region) } }

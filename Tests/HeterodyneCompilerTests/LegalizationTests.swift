@@ -204,7 +204,14 @@ struct LegalizationTests {
             default: return (bound + 2 * own) * exact.magnitude
             }
         }
-        for lack in [Lack(.float64), Lack(.float64, exceptions: PrimitiveCode.allCases.filter { $0.group == .elementwise && ![.convert, .add, .subtract, .select, .bitcast].contains($0) })] {
+        for lack in [
+            Lack(.float64),
+            Lack(
+                .float64,
+                exceptions: PrimitiveCode.allCases.filter {
+                    $0.group == .elementwise && ![.convert, .add, .subtract, .select, .bitcast].contains($0)
+                }),
+        ] {
             try expectLegalized(
                 builder.build(), [Literal(x), Literal(y)], lack, policy("float64=emulate"), name
             ) { (expected, actual) in
