@@ -46,7 +46,7 @@ public struct ErrorLimits: Sendable {
 
     /// Whether results of `type` below the smallest normal number of what computes them may become zero, or be off by as
     /// much as that.
-    func allowsFlushing(_ type: ScalarType) -> Bool { standIns[type] == .pairs || allowsFlushing }
+    func allowsFlushing(_ type: ScalarType) -> Bool { standIns[type] != nil || allowsFlushing }
 
     /// The largest error of an elementwise primitive in units in the last place of `type`, or of what stands in for it.
     public func maximumULP(_ code: PrimitiveCode, _ type: ScalarType) -> Double {

@@ -106,9 +106,9 @@ extension ErrorPropagation {
             guard let error = x.error else { return try finished(value, type, inherited: nil, ulp: ulp) }
             let size = try x.value.abs()
             let ratio = try error / size
-            let inherited = try size.compare(.lessOrEqual, error).select(
-                error.like(.infinity), (1 - ratio).log().negate())
-            return try finished(value, type, inherited: inherited, ulp: ulp)
+            let mayVanish = try size.compare(.lessOrEqual, error).and(error.compare(.greater, 0))
+            let inherited = try mayVanish.select(error.like(.infinity), (1 - ratio).log().negate())
+            return try unknown(where: mayVanish, finished(value, type, inherited: inherited, ulp: ulp))
         case .sqrt:
             // |√a - √b| is at most |a - b| / √b and at most √|a - b|.
             guard let error = x.error else { return try finished(value, type, inherited: nil, ulp: ulp) }
@@ -117,16 +117,24 @@ extension ErrorPropagation {
             var inherited = try steep.compare(.less, root).select(steep, root)
             let mayBeNegative = try x.value.compare(.less, error).and(error.compare(.greater, 0))
             inherited = try mayBeNegative.select(error.like(.infinity), inherited)
-            var result = try finished(value, type, inherited: inherited, ulp: ulp)
-            // The root of a negative number that a device takes as zero is no number here and zero there.
-            let own = try result.errorTerm()
-            result.error = try mayBeNegative.select(own.like(.infinity), own)
-            return result
+            return try unknown(where: mayBeNegative, finished(value, type, inherited: inherited, ulp: ulp))
         case .sin, .cos:
-            let inherited = try x.error.transformed { (error) throws(GraphError) in try error.minimum(error.like(2)) }
-            return try finished(value, type, inherited: inherited, ulp: ulp)
+            guard let error = x.error else { return try finished(value, type, inherited: nil, ulp: ulp) }
+            // What may be infinite has no sine.
+            let mayBeInfinite = try error.compare(.equal, .infinity)
+            let inherited = try error.minimum(error.like(2))
+            return try unknown(where: mayBeInfinite, finished(value, type, inherited: inherited, ulp: ulp))
         case .tanh: return try finished(value, type, inherited: x.error, ulp: ulp)
         }
+    }
+
+    /// A result of which nothing is known where `mask` holds, not even whether it is a number: the logarithm, or the root,
+    /// of a negative number that a device takes as zero.
+    private func unknown(where mask: Term, _ result: Tracked) throws(GraphError) -> Tracked {
+        var copy = result
+        let error = try result.errorTerm()
+        copy.error = try mask.select(error.like(.infinity), error)
+        return copy
     }
 
     private func binary(
@@ -164,7 +172,11 @@ extension ErrorPropagation {
             return try finished(value, type, inherited: inherited, ulp: ulp)
         case .remainder:
             if !hasErrors, limits.standIns[type.scalarType] == nil { return Tracked(type, value) }
-            return Tracked(type, value, error: try y.magnitude() + x.errorTerm() + y.errorTerm())
+            let result = Tracked(type, value, error: try y.magnitude() + x.errorTerm() + y.errorTerm())
+            guard let error = y.error else { return result }
+            // What may be zero leaves no remainder that is a number.
+            let mayVanish = try y.value.abs().compare(.lessOrEqual, error).and(error.compare(.greater, 0))
+            return try unknown(where: mayVanish, result)
         case .power:
             guard hasErrors else { return try finished(value, type, inherited: nil, ulp: ulp) }
             // x^y = e^(y log x).
@@ -174,7 +186,13 @@ extension ErrorPropagation {
             let exponent = try slope * y.magnitude() + dy * (size.log().abs() + slope)
             let inherited = try Tracked(type, value).finiteMagnitude() * exponent * exponent.exp()
             let isExact = try (dx + dy).compare(.equal, 0)
-            return try finished(value, type, inherited: isExact.select(dx.like(0), inherited), ulp: ulp)
+            let mayVanish = try size.compare(.lessOrEqual, dx).and(dx.compare(.greater, 0))
+            let mayBeInfinite = try (dx + dy).compare(.equal, .infinity)
+            // Negative bases have powers only of integers.
+            let mayBeWhole = try x.value.compare(.less, 0).and(dy.compare(.greater, 0))
+            return try unknown(
+                where: mayVanish.or(mayBeInfinite).or(mayBeWhole),
+                finished(value, type, inherited: isExact.select(dx.like(0), inherited), ulp: ulp))
         case .and, .or, .xor, .shiftLeft, .shiftRight:
             return Tracked(type, value, doubt: try either(x.doubt, y.doubt))
         }

@@ -64,15 +64,14 @@ public struct ErrorPropagation {
         let size = try x.value.abs()
         let high = try x.value.convert(.float32).convert(.float64)
         var rest = try x.value - high
-        var lost = try size.compare(.less, format.smallestNormal)
+        // Subnormal numbers may be lost on the way into what stands in, and on the way back.
+        let lost = try size.compare(.less, format.smallestNormal)
         if standIn == .pairs {
             let low = try rest.convert(.float32).convert(.float64)
             rest = try rest - low
             // A low part below the normal numbers may be lost.
             let fades = try low.abs().compare(.less, format.smallestNormal)
             rest = try fades.select(rest.abs() + low.abs(), rest.abs())
-        } else if !limits.allowsFlushing {
-            lost = try lost.and(rest.compare(.notEqual, 0))
         }
         var error = try lost.select(size, rest.abs())
         let isFinite = try size.compare(.less, .infinity)
