@@ -190,8 +190,11 @@ extension ErrorPropagation {
             let mayBeInfinite = try (dx + dy).compare(.equal, .infinity)
             // Negative bases have powers only of integers.
             let mayBeWhole = try x.value.compare(.less, 0).and(dy.compare(.greater, 0))
+            // Zero and infinity have 1 as their power of what may be zero.
+            let isExtreme = try size.compare(.equal, 0).or(size.compare(.equal, .infinity))
+            let mayBeOne = try isExtreme.and(y.value.abs().compare(.lessOrEqual, dy)).and(dy.compare(.greater, 0))
             return try unknown(
-                where: mayVanish.or(mayBeInfinite).or(mayBeWhole),
+                where: mayVanish.or(mayBeInfinite).or(mayBeWhole).or(mayBeOne),
                 finished(value, type, inherited: isExact.select(dx.like(0), inherited), ulp: ulp))
         case .and, .or, .xor, .shiftLeft, .shiftRight:
             return Tracked(type, value, doubt: try either(x.doubt, y.doubt))
