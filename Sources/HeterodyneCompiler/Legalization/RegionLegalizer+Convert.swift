@@ -254,7 +254,8 @@ extension RegionLegalizer {
         // Away from zero where the rest has the number's sign.
         let isAway = (x.isLess(than: zero) & rest.isLess(than: zero)) | (zero.isLess(than: x) & zero.isLess(than: rest))
         let moved = TermWord.select(isAway, bits + bits.like(1), bits - bits.like(1))
-        return TermFloat.select(isInexact & isEven, moved.asFloat, x).term
+        // Zero has no neighbour towards zero, and what became zero here is zero in every narrow float.
+        return TermFloat.select(isInexact & isEven & !x.isEqual(to: zero), moved.asFloat, x).term
     }
 
     /// A word whose lowest 8 bits, where float32 may not hold them, are folded into one.
