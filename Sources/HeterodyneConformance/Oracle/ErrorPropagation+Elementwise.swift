@@ -192,9 +192,12 @@ extension ErrorPropagation {
             let mayBeWhole = try x.value.compare(.less, 0).and(dy.compare(.greater, 0))
             // Zero and infinity have 1 as their power of what may be zero.
             let isExtreme = try size.compare(.equal, 0).or(size.compare(.equal, .infinity))
+            // So has what may be 1, of infinity.
+            let isInfinite = try y.value.abs().compare(.equal, .infinity)
+            let mayBeUnit = try (size - 1).abs().compare(.lessOrEqual, dx).and(dx.compare(.greater, 0)).and(isInfinite)
             let mayBeOne = try isExtreme.and(y.value.abs().compare(.lessOrEqual, dy)).and(dy.compare(.greater, 0))
             return try unknown(
-                where: mayVanish.or(mayBeInfinite).or(mayBeWhole).or(mayBeOne),
+                where: mayVanish.or(mayBeInfinite).or(mayBeWhole).or(mayBeOne).or(mayBeUnit),
                 finished(value, type, inherited: isExact.select(dx.like(0), inherited), ulp: ulp))
         case .and, .or, .xor, .shiftLeft, .shiftRight:
             return Tracked(type, value, doubt: try either(x.doubt, y.doubt))
