@@ -12,7 +12,7 @@ import Glibc
 
 @Suite("Small pairs of float32")
 struct DoubleSingleSmallTests {
-    /// The largest absolute error in units of 2^-124 where it is more than the relative bound.
+    /// The largest absolute error in units of 2^-123 where it is more than the relative bound.
     struct SmallMeter {
         var worst = 0.0
         var worstCase = ""
@@ -61,7 +61,7 @@ struct DoubleSingleSmallTests {
         }
         #expect(meter.worst <= 1, "\(meter.worstCase)")
         #if !DEBUG
-        print("absolute error on \(lane): \(meter.worst) times 2^-124 at \(meter.worstCase)")
+        print("absolute error on \(lane): \(meter.worst) times 2^-123 at \(meter.worstCase)")
         #endif
     }
 

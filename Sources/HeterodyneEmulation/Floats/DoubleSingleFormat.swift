@@ -18,7 +18,7 @@ public enum DoubleSingleFormat {
     public static let smallestAccurate = 0x1p-78
     /// By how much a result below that may be off, and by how much an operand below that counts as changed, on devices that
     /// flush subnormal numbers to zero: the parts that are lost.
-    public static let absoluteError = 0x1p-124
+    public static let absoluteError = 0x1p-123
 
     /// The largest angle whose sine and cosine are computed; those of larger ones are NaN, because a pair does not hold
     /// these angles well enough.
