@@ -163,7 +163,7 @@ public final class Program: Sendable {
         return result
     }
 
-    private static func ports(_ names: [String], _ types: [TensorType]) throws(GraphError) -> [Port] {
+    static func ports(_ names: [String], _ types: [TensorType]) throws(GraphError) -> [Port] {
         var ports: [Port] = []
         for (name, type) in zip(names, types) {
             ports.append(Port(name: name, type: type, byteCount: try type.byteCount()))

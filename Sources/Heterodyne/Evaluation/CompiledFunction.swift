@@ -15,7 +15,7 @@ public final class CompiledFunction: Sendable {
     private let device: Device?
     /// The devices to compile for, where there are several.
     private let devices: DeviceSet?
-    private let options: ProgramOptions
+    let options: ProgramOptions
     private let programs = Mutex<[Key: Program]>([:])
 
     private struct Key: Hashable {
