@@ -192,9 +192,10 @@ extension ErrorPropagation {
             let mayBeWhole = try x.value.compare(.less, 0).and(dy.compare(.greater, 0))
             // Zero and infinity have 1 as their power of what may be zero.
             let isExtreme = try size.compare(.equal, 0).or(size.compare(.equal, .infinity))
-            // So has what may be 1, of infinity.
-            let isInfinite = try y.value.abs().compare(.equal, .infinity)
-            let mayBeUnit = try (size - 1).abs().compare(.lessOrEqual, dx).and(dx.compare(.greater, 0)).and(isInfinite)
+            // So has what may be 1, of infinity and of NaN.
+            let isFinite = try y.value.abs().compare(.less, .infinity)
+            let mayBeUnit = try (size - 1).abs().compare(.lessOrEqual, dx).and(dx.compare(.greater, 0)).and(
+                isFinite.not())
             let mayBeOne = try isExtreme.and(y.value.abs().compare(.lessOrEqual, dy)).and(dy.compare(.greater, 0))
             return try unknown(
                 where: mayVanish.or(mayBeInfinite).or(mayBeWhole).or(mayBeOne).or(mayBeUnit),
