@@ -1,6 +1,7 @@
 // Heterodyne: what elementwise primitives make of errors.
 // SPDX-License-Identifier: Apache-2.0
 
+import HeterodyneEmulation
 import HeterodyneGraph
 
 extension ErrorPropagation {
@@ -119,6 +120,7 @@ extension ErrorPropagation {
             inherited = try mayBeNegative.select(error.like(.infinity), inherited)
             return try unknown(where: mayBeNegative, finished(value, type, inherited: inherited, ulp: ulp))
         case .sin, .cos:
+            if limits.standIns[type.scalarType] == .pairs { return try waveOfPairs(value, x, type, ulp: ulp) }
             guard let error = x.error else { return try finished(value, type, inherited: nil, ulp: ulp) }
             // What may be infinite has no sine.
             let mayBeInfinite = try error.compare(.equal, .infinity)
@@ -126,6 +128,20 @@ extension ErrorPropagation {
             return try unknown(where: mayBeInfinite, finished(value, type, inherited: inherited, ulp: ulp))
         case .tanh: return try finished(value, type, inherited: x.error, ulp: ulp)
         }
+    }
+
+    /// The sine or cosine of a pair: relative to the result or to how finely pairs hold the angle; none for large angles.
+    private func waveOfPairs(
+        _ value: Term, _ x: Tracked, _ type: TensorType, ulp: Double
+    ) throws(GraphError) -> Tracked {
+        let granularity = try x.finiteMagnitude() * (2 * ulp * DoubleSingleFormat.unit * 0x1p-49)
+        let error = try x.errorTerm()
+        let bounded = try error.minimum(error.like(2))
+        let inherited = try bounded + granularity
+        let isLarge = try x.magnitude().compare(.greater, DoubleSingleFormat.largestAngle)
+        let mayBeInfinite = try error.compare(.equal, .infinity)
+        return try unknown(
+            where: isLarge.or(mayBeInfinite), finished(value, type, inherited: inherited, ulp: ulp))
     }
 
     /// A result of which nothing is known where `mask` holds, not even whether it is a number: the logarithm, or the root,
@@ -173,33 +189,43 @@ extension ErrorPropagation {
         case .remainder:
             if !hasErrors, limits.standIns[type.scalarType] == nil { return Tracked(type, value) }
             let result = Tracked(type, value, error: try y.magnitude() + x.errorTerm() + y.errorTerm())
+            if limits.standIns[type.scalarType] == .pairs {
+                let quotient = try (x.magnitude() / y.magnitude())
+                let isLarge = try quotient.compare(.greater, DoubleSingleFormat.largestQuotient)
+                let mayVanish = try y.value.abs().compare(.lessOrEqual, y.errorTerm())
+                return try unknown(where: isLarge.or(mayVanish), result)
+            }
             guard let error = y.error else { return result }
             // What may be zero leaves no remainder that is a number.
             let mayVanish = try y.value.abs().compare(.lessOrEqual, error).and(error.compare(.greater, 0))
             return try unknown(where: mayVanish, result)
         case .power:
-            guard hasErrors else { return try finished(value, type, inherited: nil, ulp: ulp) }
+            var extra: Term?
+            if limits.standIns[type.scalarType] == .pairs {
+                // The promise is for each 1 + |y log x|.
+                let steps = try (y.finiteMagnitude() * x.value.abs().log().abs())
+                let own = try Tracked(type, value).finiteMagnitude() * steps * (2 * ulp * DoubleSingleFormat.unit)
+                let known = try own.compare(.equal, own).select(own, own.like(0))
+                extra = known
+            }
+            guard hasErrors else { return try finished(value, type, inherited: extra, ulp: ulp) }
             // x^y = e^(y log x).
             let (size, dx, dy) = (try x.value.abs(), try x.errorTerm(), try y.errorTerm())
             let ratio = try dx / size
             let slope = try size.compare(.lessOrEqual, dx).select(dx.like(.infinity), (1 - ratio).log().negate())
             let exponent = try slope * y.magnitude() + dy * (size.log().abs() + slope)
-            let inherited = try Tracked(type, value).finiteMagnitude() * exponent * exponent.exp()
+            var inherited = try Tracked(type, value).finiteMagnitude() * exponent * exponent.exp()
+            if let extra { inherited = try inherited + extra }
             let isExact = try (dx + dy).compare(.equal, 0)
             let mayVanish = try size.compare(.lessOrEqual, dx).and(dx.compare(.greater, 0))
             let mayBeInfinite = try (dx + dy).compare(.equal, .infinity)
             // Negative bases have powers only of integers.
             let mayBeWhole = try x.value.compare(.less, 0).and(dy.compare(.greater, 0))
-            // Zero and infinity have 1 as their power of what may be zero.
-            let isExtreme = try size.compare(.equal, 0).or(size.compare(.equal, .infinity))
-            // So has what may be 1, of infinity and of NaN.
-            let isFinite = try y.value.abs().compare(.less, .infinity)
-            let mayBeUnit = try (size - 1).abs().compare(.lessOrEqual, dx).and(dx.compare(.greater, 0)).and(
-                isFinite.not())
-            let mayBeOne = try isExtreme.and(y.value.abs().compare(.lessOrEqual, dy)).and(dy.compare(.greater, 0))
+            var unchanged = try dx.like(0)
+            if let extra { unchanged = extra }
             return try unknown(
-                where: mayVanish.or(mayBeInfinite).or(mayBeWhole).or(mayBeOne).or(mayBeUnit),
-                finished(value, type, inherited: isExact.select(dx.like(0), inherited), ulp: ulp))
+                where: mayVanish.or(mayBeInfinite).or(mayBeWhole),
+                finished(value, type, inherited: isExact.select(unchanged, inherited), ulp: ulp))
         case .and, .or, .xor, .shiftLeft, .shiftRight:
             return Tracked(type, value, doubt: try either(x.doubt, y.doubt))
         }
