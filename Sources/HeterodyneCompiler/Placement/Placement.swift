@@ -25,6 +25,8 @@ struct Placement {
     /// Seconds that each placed node takes, estimated.
     var seconds: [Double]
     var profiles: [DeviceProfile]
+    /// The owner's rule that sent a node to another device, for nodes that one did.
+    var rules: [Int: String] = [:]
     var goal: PlacementGoal
 
     /// The nodes as segments are made of them.
@@ -48,7 +50,8 @@ struct Placement {
             // Whoever asks for several devices did not ask for the first.
             report.record(
                 place == 0 || goal == .cheapest ? .placement : .fallback, node, operandTypes: types, device: device,
-                reason: reasons[index], seconds: targets[place].profile?.isMeasured == true ? seconds[index] : nil)
+                rule: rules[index] ?? "", reason: reasons[index],
+                seconds: targets[place].profile?.isMeasured == true ? seconds[index] : nil)
             for change in legalizations[index] ?? [] {
                 report.record(
                     .legalization, node, operandTypes: types, device: device,

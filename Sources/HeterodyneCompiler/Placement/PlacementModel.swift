@@ -142,7 +142,12 @@ struct PlacementModel {
             }
         }
         // For two devices the cut is the same from wherever it starts.
-        let begins = deviceCount == 2 ? [start] : candidates
+        var begins = [start]
+        if deviceCount > 2, let cheapest = candidates.min(by: { (problem.cost($0) ?? 0) < (problem.cost($1) ?? 0) }),
+            cheapest != start
+        {
+            begins.append(cheapest)
+        }
         for begin in begins {
             var search = problem
             candidates.append(search.solve(from: begin))

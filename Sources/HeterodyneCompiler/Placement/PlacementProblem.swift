@@ -98,24 +98,36 @@ struct PlacementProblem {
             _ = isImproved(by: moved(places) { _ in (0, 1) })
             return places
         }
-        // Every accepted move costs strictly less, so this ends; the limit bounds the time.
-        for _ in 0..<16 {
-            var improves = false
-            for device in 0..<deviceCount {
-                let now = places
-                if isImproved(by: moved(now) { (now[$0], device) }) { improves = true }
-            }
-            for a in 0..<deviceCount {
-                for b in a + 1..<deviceCount {
-                    let now = places
-                    if isImproved(by: moved(now) { now[$0] == a || now[$0] == b ? (a, b) : (now[$0], now[$0]) }) {
-                        improves = true
-                    }
+        let moves = Self.moves(deviceCount)
+        // Every accepted move costs strictly less, so this ends; the limit bounds the time on large graphs.
+        var (position, failures) = (0, 0)
+        while failures < moves.count, operationCount < Self.operationLimit {
+            let now = places
+            let isBetter =
+                switch moves[position] {
+                case .expansion(let device): isImproved(by: moved(now) { (now[$0], device) })
+                case .swap(let a, let b):
+                    isImproved(by: moved(now) { now[$0] == a || now[$0] == b ? (a, b) : (now[$0], now[$0]) })
                 }
-            }
-            if !improves { break }
+            failures = isBetter ? 0 : failures + 1
+            position = (position + 1) % moves.count
         }
         return places
+    }
+
+    /// Arcs to look at after which no further move is tried where there are more than two devices.
+    private static let operationLimit = 50_000_000
+
+    private enum Move {
+        /// Items may go to this device.
+        case expansion(Int)
+        /// Items of these two devices may change places.
+        case swap(Int, Int)
+    }
+
+    private static func moves(_ deviceCount: Int) -> [Move] {
+        let pairs = (0..<deviceCount).flatMap { a in (a + 1..<deviceCount).map { Move.swap(a, $0) } }
+        return (0..<deviceCount).map { .expansion($0) } + pairs
     }
 
     // MARK: - One cut
