@@ -16,8 +16,11 @@ import Synchronization
 public final class ModelRunner: Sendable {
     /// The model.
     public let model: ONNXModel
-    /// The device that everything but the arithmetic of shapes runs on, unless the options allow others.
+    /// The device that everything but the arithmetic of shapes runs on, unless the options allow others; of several
+    /// devices the one that inputs and outputs live on.
     public let device: Device
+    /// The devices to run on, where there are several.
+    public let devices: DeviceSet?
     /// The options.
     public let options: ModelOptions
     private let runtime: Runtime
@@ -26,8 +29,27 @@ public final class ModelRunner: Sendable {
     private let plans: Mutex<PlanCache>
 
     /// A runner of `model` on `device`. Throws `unsupported` where the runtime has no evaluator for constants.
-    public init(
+    public convenience init(
         _ model: ONNXModel, on device: Device, runtime: Runtime, options: ModelOptions = ModelOptions()
+    ) throws(ModelError) {
+        try self.init(model, on: device, devices: nil, runtime: runtime, options: options)
+    }
+
+    /// A runner of `model` on several devices, every node where the whole costs least. Inputs and outputs live on the
+    /// first device of the set; of an automatic one on the fastest. Throws `unsupported` where the runtime has no
+    /// evaluator for constants.
+    public convenience init(
+        _ model: ONNXModel, on devices: DeviceSet, runtime: Runtime, options: ModelOptions = ModelOptions()
+    ) throws(ModelError) {
+        let set = try liftingExecution { () throws(HeterodyneError) in
+            // All programs of a model share the tensors between them, so all have one home.
+            devices.isAutomatic ? try devices.starting(with: runtime.fastestDevice(of: devices)) : devices
+        }
+        try self.init(model, on: set.first, devices: set, runtime: runtime, options: options)
+    }
+
+    private init(
+        _ model: ONNXModel, on device: Device, devices: DeviceSet?, runtime: Runtime, options: ModelOptions
     ) throws(ModelError) {
         guard let evaluator = runtime.evaluator else {
             throw .execution(
@@ -35,6 +57,7 @@ public final class ModelRunner: Sendable {
         }
         self.model = model
         self.device = device
+        self.devices = devices
         self.runtime = runtime
         self.options = options
         self.evaluator = evaluator
@@ -94,7 +117,8 @@ public final class ModelRunner: Sendable {
         let names = step.graph.inputNames
         program.donatedInputs = isOnly ? Set(names.indices.filter { options.donatedInputs.contains(names[$0]) }) : []
         return try liftingExecution { () throws(HeterodyneError) in
-            try runtime.program(for: step.graph, on: device, options: program)
+            if let devices { return try runtime.program(for: step.graph, on: devices, options: program) }
+            return try runtime.program(for: step.graph, on: device, options: program)
         }
     }
 

@@ -13,7 +13,8 @@ struct ProgramCache {
         let fingerprints: [String]
         /// What is known of the devices' speeds, on which placement rests.
         let profiles: [DeviceProfile]
-        let isAutomatic: Bool
+        /// The set that was asked for; nil for one device and those that stand in for it.
+        let set: DeviceSet?
         let options: ProgramOptions
     }
 

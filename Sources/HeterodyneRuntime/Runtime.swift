@@ -68,7 +68,7 @@ public final class Runtime: Sendable {
     ) throws(HeterodyneError) -> Program {
         let key = ProgramCache.Key(
             graph: graph, devices: [device.id], fingerprints: [device.descriptor.fingerprint],
-            profiles: [profiles.remembered(device.descriptor)].compactMap(\.self), isAutomatic: false, options: options)
+            profiles: [profiles.remembered(device.descriptor)].compactMap(\.self), set: nil, options: options)
         return try remembered(key) { () throws(HeterodyneError) in try compile(graph, on: device, options: options) }
     }
 

@@ -55,6 +55,25 @@ struct ModelCommandTests {
         #expect(assumed.messages == "note: n = 1 (change with --dim NAME=NUMBER)\n")
     }
 
+    @Test("several devices share a model, and a set that makes no sense is wrong usage")
+    func deviceSets() throws {
+        let alone = try heterodyne(["run", model, "-d", "reference", "--input", "random", "--dim", "n=4"])
+        for set in ["automatic", Device.all.map(\.id).joined(separator: ",")] {
+            let run = try heterodyne([
+                "run", model, "-d", set, "--input", "random", "--dim", "n=4", "--compare", "reference", "--report",
+            ])
+            #expect(run.status == 0, "\(set): \(run.messages)")
+            #expect(run.output.split(separator: " ").prefix(3) == alone.output.split(separator: " ").prefix(3))
+            #expect(run.output.contains("== report =="), "\(set)")
+        }
+        for (set, word) in [
+            ("reference,reference", "twice"), ("reference,abacus", "no such device"), ("reference,", ""),
+        ] {
+            let run = try heterodyne(["run", model, "-d", set, "--input", "random"])
+            #expect(run.status == 64 && run.messages.contains(word), "\(set): \(run.messages)")
+        }
+    }
+
     @Test("a profile is a table and a trace")
     func profile() throws {
         let folder = try temporaryFolder()

@@ -98,6 +98,11 @@ struct DeviceSetTests {
         #expect(set.isAutomatic && set.devices.map(\.id) == ["a", "b"])
         let program = try runtime.program(for: graph, on: set)
         #expect(program.device == b.device && program.report.devices == ["b", "a"])
+        // Where inputs and outputs are to live on one device, they do.
+        let fixed = try runtime.program(for: graph, on: set.starting(with: a.device))
+        #expect(fixed.device == a.device && fixed !== program)
+        #expect(runtime.fastestDevice(of: set) == b.device)
+        #expect(backendError { _ = try set.starting(with: FakeBackend("c").device) }?.kind == .invalidArgument)
         // Nothing has to move then.
         #expect(program.report.entries.allSatisfy { $0.device == "b" && $0.kind == .placement })
         #expect(try program.call(inputs) == ReferenceEvaluator.evaluate(graph, inputs: inputs))

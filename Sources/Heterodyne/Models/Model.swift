@@ -38,6 +38,22 @@ public final class Model: Sendable {
         runner = try ModelRunner(model, on: target, runtime: .shared, options: options)
     }
 
+    /// The model in the file at `path`, for several devices, every node where the whole costs least.
+    public convenience init(
+        _ path: String, devices: DeviceSet, options: ModelOptions = ModelOptions()
+    ) throws(ModelError) {
+        let model: ONNXModel
+        do throws(ONNXError) { model = try ONNXModel.load(path) } catch { throw .onnx(error) }
+        try self.init(model, devices: devices, options: options)
+    }
+
+    /// A model that is in memory, for several devices, every node where the whole costs least.
+    public init(
+        _ model: ONNXModel, devices: DeviceSet, options: ModelOptions = ModelOptions()
+    ) throws(ModelError) {
+        runner = try ModelRunner(model, on: devices, runtime: .shared, options: options)
+    }
+
     /// The inputs that a call needs: names and types.
     public var inputs: [ONNXValue] { runner.requiredInputs }
 

@@ -57,9 +57,21 @@ struct Placer {
             var changes: [TypeLegalization] = []
             if case .legalized(let list) = answers[item][place] { changes = list }
             if !changes.isEmpty { placement.legalizations[node] = changes }
+            if goal == .asked, place != 0, answers[item][0].refusal != nil, let rule = fallbackRule(of: node) {
+                placement.rules[node] = rule
+            }
             if needsSeconds { placement.seconds[node] = costs.seconds(item, on: place, changes) }
         }
         return placement
+    }
+
+    /// The owner's rule for a type that the first device cannot compute in, where the rule says that others do.
+    private func fallbackRule(of index: Int) -> String? {
+        let types = NodeSignature(graph.nodes[index], in: graph).scalarTypes.filter { type in
+            policy[type] == .fallback && !targets[0].capabilities.usages(of: type).contains(.arithmetic)
+        }
+        if types.isEmpty { return nil }
+        return types.map { "\($0)=\(ScalarTypePolicy.Rule.fallback.rawValue)" }.sorted().joined(separator: ",")
     }
 
     /// The answers of the first device and, where it refuses or the goal is the cheapest, of the others.

@@ -14,13 +14,15 @@ public struct DeviceSet: Sendable, Hashable, CustomStringConvertible {
     public let devices: [Device]
     /// Whether the devices were chosen, rather than named.
     public let isAutomatic: Bool
+    /// Whether inputs and outputs live on the first device, rather than where most is done.
+    let keepsFirst: Bool
 
     /// These devices. Throws `invalidArgument` for none and for a device that is named twice.
     public init(_ devices: [Device]) throws(HeterodyneError) {
         try self.init(devices, isAutomatic: false)
     }
 
-    init(_ devices: [Device], isAutomatic: Bool) throws(HeterodyneError) {
+    init(_ devices: [Device], isAutomatic: Bool, keepsFirst: Bool? = nil) throws(HeterodyneError) {
         guard !devices.isEmpty else {
             throw .backend(
                 BackendError(
@@ -32,10 +34,22 @@ public struct DeviceSet: Sendable, Hashable, CustomStringConvertible {
         }
         self.devices = devices
         self.isAutomatic = isAutomatic
+        self.keepsFirst = keepsFirst ?? !isAutomatic
     }
 
     /// The first device.
     public var first: Device { devices[0] }
+
+    /// The same devices, where inputs and outputs live on one of them. Throws `invalidArgument` for a device that is not
+    /// in the set.
+    public func starting(with device: Device) throws(HeterodyneError) -> DeviceSet {
+        guard devices.contains(device) else {
+            throw .backend(
+                BackendError(.invalidArgument, "the device is not in the set of \(self)", device: device.id))
+        }
+        return try DeviceSet(
+            [device] + devices.filter { $0 != device }, isAutomatic: isAutomatic, keepsFirst: true)
+    }
 
     /// The identifiers, separated by commas.
     public var description: String { devices.map(\.id).joined(separator: ",") }

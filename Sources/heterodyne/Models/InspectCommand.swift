@@ -45,7 +45,8 @@ struct InspectCommand: ParsableCommand {
             print("\ndevices: not looked at, since \(error.message)")
             return
         }
-        for device in arguments.device == nil ? Device.all : [try arguments.target()] {
+        let all = Device.all.map { ModelTarget(device: $0) }
+        for device in arguments.device == nil ? all : [try arguments.target()] {
             let line = ProgressLine()
             line.show("importing \(arguments.model)")
             let text = describe(model, inputs, device, line)
@@ -55,7 +56,7 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func describe(
-        _ model: ONNXModel, _ inputs: [String: ONNXData], _ device: Device, _ progress: ProgressLine
+        _ model: ONNXModel, _ inputs: [String: ONNXData], _ device: ModelTarget, _ progress: ProgressLine
     ) -> String {
         do {
             let runner = try arguments.runner(model, on: device, progress: progress)
@@ -78,12 +79,11 @@ struct InspectCommand: ParsableCommand {
             guard !entries.isEmpty else { continue }
             let count = entries.reduce(0) { $0 + $1.count }
             if kind == .placement {
-                let names = Dictionary(grouping: entries, by: \.operation).mapValues { $0.reduce(0) { $0 + $1.count } }
-                    .filter { !$0.key.hasPrefix("fused(") }
-                let fused = count - names.values.reduce(0, +)
-                var list = names.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) \($0.key)" }
-                if fused > 0 { list.insert("\(fused) fused regions", at: 0) }
-                lines.append("  native: \(count) nodes: \(list.joined(separator: ", "))")
+                let devices = Set(entries.map(\.device)).sorted()
+                for device in devices {
+                    let place = devices.count > 1 ? "native on \(device)" : "native"
+                    lines.append("  \(place): " + Self.nodes(entries.filter { $0.device == device }))
+                }
                 continue
             }
             if kind == .fusion { continue }
@@ -93,6 +93,17 @@ struct InspectCommand: ParsableCommand {
             }
         }
         return lines
+    }
+
+    /// How many nodes there are, and of what.
+    private static func nodes(_ entries: [CompilationReport.Entry]) -> String {
+        let count = entries.reduce(0) { $0 + $1.count }
+        let names = Dictionary(grouping: entries, by: \.operation).mapValues { $0.reduce(0) { $0 + $1.count } }
+            .filter { !$0.key.hasPrefix("fused(") }
+        let fused = count - names.values.reduce(0, +)
+        var list = names.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) \($0.key)" }
+        if fused > 0 { list.insert("\(fused) fused regions", at: 0) }
+        return "\(count) nodes: \(list.joined(separator: ", "))"
     }
 
     private static func title(_ kind: CompilationReport.Entry.Kind) -> String {

@@ -16,12 +16,28 @@ enum Policy: String, ExpressibleByArgument, CaseIterable {
     static var allValueStrings: [String] { allCases.map(\.rawValue) }
 }
 
+/// Where a model runs: on one device, which others may help out, or on all devices of a set.
+struct ModelTarget {
+    var device: Device
+    var devices: DeviceSet?
+
+    /// For people.
+    var id: String { devices?.description ?? device.id }
+}
+
 /// A model, its inputs, and where it runs.
 struct ModelArguments: ParsableArguments {
     @Argument(help: "An ONNX model.", completion: .file(extensions: ["onnx"]))
     var model: String
 
-    @Option(name: .shortAndLong, help: "The device to run on; without it, the default device. See devquery.")
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            """
+            The device to run on; without it, the default device. See devquery. Several, such as vulkan:0,openblas, share \
+            the work as it costs least, which is measured once; inputs and outputs live on the first. 'automatic' stands \
+            for all.
+            """, valueName: "device"))
     var device: String?
 
     @Option(
@@ -82,22 +98,39 @@ struct ModelArguments: ParsableArguments {
         }
     }
 
-    /// The device asked for.
-    func target() throws -> Device { try device.map { try heterodyne_cli.device($0) } ?? Device.current }
+    /// The device or devices asked for.
+    func target() throws -> ModelTarget {
+        guard let device else { return ModelTarget(device: try Device.current) }
+        guard device == "automatic" || device.contains(",") else {
+            return ModelTarget(device: try heterodyne_cli.device(device))
+        }
+        do {
+            let set = try DeviceSet(parsing: device)
+            return ModelTarget(device: set.first, devices: set)
+        } catch { throw ValidationError("--device \(device): \(error)") }
+    }
 
     /// A runner of the model on `device`, as the options wish.
     func runner(_ model: ONNXModel, on device: Device, progress: ProgressLine? = nil) throws -> ModelRunner {
+        try runner(model, on: ModelTarget(device: device), progress: progress)
+    }
+
+    /// A runner of the model, as the options wish.
+    func runner(_ model: ONNXModel, on target: ModelTarget, progress: ProgressLine? = nil) throws -> ModelRunner {
         var options = ModelOptions()
         if let progress {
             let path = self.model
-            options.progress = { progress.show($0, of: path, on: device.id) }
+            options.progress = { progress.show($0, of: path, on: target.id) }
         }
         options.program.label = self.model
         options.program.compiler.isStrict = strict
         options.program.compiler.scalarTypes = try scalarTypePolicy(types)
         options.program.compiler.threads = threads
         if policy == .native { options.program.fallbacks = [] }
-        return try ModelRunner(model, on: device, runtime: .shared, options: options)
+        if let devices = target.devices {
+            return try ModelRunner(model, on: devices, runtime: .shared, options: options)
+        }
+        return try ModelRunner(model, on: target.device, runtime: .shared, options: options)
     }
 
     /// The values of all inputs, read or made; notes go to standard error.

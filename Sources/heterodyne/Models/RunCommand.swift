@@ -79,7 +79,7 @@ struct RunCommand: ParsableCommand {
         }
     }
 
-    private func measure(_ prepared: PreparedModel, _ count: Int, _ device: Device) throws {
+    private func measure(_ prepared: PreparedModel, _ count: Int, _ device: ModelTarget) throws {
         var times: [Double] = []
         for _ in 0..<count {
             let start = ContinuousClock.now

@@ -84,6 +84,22 @@ struct PlacementTests {
         #expect(abs((transfers[0].seconds ?? 0) - 4.001e-3) < 1e-9)
     }
 
+    @Test("The report names the rule that sent a node away")
+    func rules() throws {
+        let builder = GraphBuilder()
+        let x = try builder.input("x", TensorType(.float64, [3]))
+        try builder.output("y", x.exp())
+        let targets = [Self.target("a", without: [.float64]), Self.target("b")]
+        let compiled = try Self.compile(try builder.build(), targets)
+        let entry = try #require(compiled.report.entries.first { $0.operation == "exp" })
+        #expect(entry.kind == .fallback && entry.rule == "float64=fallback")
+        #expect(entry.reason == "refused on a: the device has no float64")
+        // No type is to blame for an operation that is missing.
+        let other = try Self.compile(
+            try chain(), [Self.target("a", exceptions: Self.refusing(.tanh)), Self.target("b")])
+        #expect(other.report.entries.filter { $0.kind == .fallback }.map(\.rule) == [""])
+    }
+
     @Test("Where the devices share memory, or nothing is refused, nothing goes along")
     func alone() throws {
         let shared = Self.target("a", exceptions: Self.refusing(.tanh))
