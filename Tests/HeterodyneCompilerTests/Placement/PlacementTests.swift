@@ -93,7 +93,7 @@ struct PlacementTests {
         let compiled = try Self.compile(try builder.build(), targets)
         let entry = try #require(compiled.report.entries.first { $0.operation == "exp" })
         #expect(entry.kind == .fallback && entry.rule == "float64=fallback")
-        #expect(entry.reason == "refused on a: the device has no float64")
+        #expect(entry.reason.hasPrefix("refused on a: the device has no float64"))
         // No type is to blame for an operation that is missing.
         let other = try Self.compile(
             try chain(), [Self.target("a", exceptions: Self.refusing(.tanh)), Self.target("b")])
