@@ -224,6 +224,69 @@ struct LegalizationTests {
         }
     }
 
+    @Test("Graphs of float64 stay near their results, and what is not finite is what it was", arguments: seeds)
+    func random(seed: Int) throws {
+        var random = RandomGraphs(
+            seed: UInt64(seed) + 12_000, usesComposites: false, operators: .rounded,
+            scalarTypes: [.float64, .float64, .float64, .float32, .int32, .bool])
+        let graph = try random.graph(nodes: 20)
+        let inputs = try random.inputs(for: graph)
+        for lack in Self.float64Lacks {
+            try expectLegalized(graph, inputs, lack, policy("float64=emulate"), "seed \(seed)") { (a, b) in
+                guard a.type.scalarType == .float64 else { return try difference(a, b) }
+                for (x, y) in zip(try a.scalars(as: Double.self), try b.scalars(as: Double.self)) where x != y {
+                    if x.isNaN && y.isNaN { continue }
+                    // Beyond the range of float32, and near its lower end: what is lost below 2^-126 is 2^-63 in roots.
+                    if x.magnitude > DoubleSingleFormat.largest && y.isInfinite && x.sign == y.sign { continue }
+                    if (x - y).magnitude <= max(0x1p-63, 0x1p-43 * x.magnitude) { continue }
+                    return "\(x) and \(y)"
+                }
+                return nil
+            }
+        }
+    }
+
+    @Test("Indices that nodes under fallback move are made where these run")
+    func countingUnderFallback() throws {
+        let builder = GraphBuilder()
+        let x = try builder.input("x", TensorType(.float64, [2]))
+        let h = try builder.input("h", TensorType(.bfloat16, [2]))
+        let k = try builder.input("k", TensorType(.int64, [2]))
+        for (name, term) in [("x", x), ("h", h), ("k", k)] {
+            let type = TensorType(term.scalarType, [3])
+            try builder.output(name, builder.concatenate([builder.iota(type, dimension: 0), term], dimension: 0))
+        }
+        let inputs = [
+            try literal([0.1, -7], .float64), try literal([1, -7], .bfloat16), Literal([5, .min] as [Int64]),
+        ]
+        for rule in ScalarTypePolicy.Rule.allCases {
+            try expectLegalized(
+                builder.build(), inputs, Lack(.float64, .bfloat16, .int64), .uniform(rule), "\(rule)")
+        }
+    }
+
+    @Test("Rewriting makes a number of nodes that grows with the graph")
+    func size() throws {
+        func compiledCount(_ count: Int) throws -> (nodes: Int, seconds: Double) {
+            let builder = GraphBuilder()
+            var x = try builder.input("x", TensorType(.float64, [8]))
+            for _ in 0..<count { x = try x.sin() * 1.5 }
+            try builder.output("y", x)
+            let clock = ContinuousClock()
+            let start = clock.now
+            let compiled = try compile(builder.build(), Lack(.float64).target, policy("float64=emulate"), fuses: true)
+            let duration = start.duration(to: clock.now).components
+            return (
+                compiled.report.passes.first { $0.name == "legalize" }?.nodeCount ?? 0,
+                Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
+            )
+        }
+        let (few, many) = (try compiledCount(10), try compiledCount(40))
+        #expect(many.nodes <= 4 * few.nodes && many.nodes > 2 * few.nodes, "\(few) \(many)")
+        // Quadratic passes would take sixteen times as long.
+        #expect(many.seconds < 10 * few.seconds + 1, "\(few) \(many)")
+    }
+
     @Test("Emulated floats are compiled without contraction")
     func arithmetic() throws {
         let builder = GraphBuilder()

@@ -114,6 +114,7 @@ public struct Legalizer: Sendable {
         _ type: ScalarType, _ carriage: Carriage?, isComputed: Bool, _ primitive: Primitive
     ) -> String {
         guard isComputed else {
+            if case .iota = primitive { return "\(type) counted in int32" }
             if case .bits(let carrier)? = carriage { return "\(type) moved as \(carrier)" }
             return type.bitWidth == 64 ? "\(type) moved as words of 32 bits" : "\(type) moved as bits"
         }
@@ -129,8 +130,11 @@ public struct Legalizer: Sendable {
             switch primitive {
             case .gather, .dynamicSlice, .dynamicUpdateSlice: return "\(type) indices saturated to int32"
             case .scatter(let mode, _):
-                return mode == .set
-                    ? "\(type) indices saturated to int32" : "\(type) as two words, one update after the other"
+                switch mode {
+                case .set: return "\(type) indices saturated to int32"
+                case .add: return "\(type) as two words"
+                case .multiply, .maximum, .minimum: return "\(type) as two words, one update after the other"
+                }
             default: return "\(type) as two words\(inside)"
             }
         default:

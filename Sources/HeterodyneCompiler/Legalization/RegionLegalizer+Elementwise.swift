@@ -131,7 +131,10 @@ extension RegionLegalizer {
         return CarriedValue(type, .typed(mask.term))
     }
 
+    /// Indices are made where they are used, without asking placement: under every rule, and exact.
     func iota(_ type: TensorType, _ dimension: Int) throws(GraphError) -> CarriedValue {
+        isCounting = true
+        defer { isCounting = false }
         let domain = try domain(type.scalarType)
         if domain == .typed { return try copy(.primitive(.iota(type, dimension: dimension)), [])[0] }
         guard let extent = type.shape[dimension].fixedValue, extent <= Int(Int32.max) else {

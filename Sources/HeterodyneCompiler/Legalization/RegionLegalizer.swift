@@ -25,6 +25,8 @@ final class RegionLegalizer {
     let errors = LaneErrors()
     /// How deep composites' definitions are nested around this point.
     var depth = 0
+    /// Whether an index is being made, which is no arithmetic of the owner's.
+    var isCounting = false
 
     init(
         plan: LegalizationPlan, active: [ScalarType: Carriage], builder: GraphBuilder, trace: LegalizationTrace
@@ -144,8 +146,8 @@ final class RegionLegalizer {
     /// in for it.
     func domain(_ type: ScalarType) throws(GraphError) -> Domain {
         guard active[type] != nil else { return .typed }
-        trace.computed.insert(type)
-        switch plan.policy[type] {
+        if !isCounting { trace.computed.insert(type) }
+        switch isCounting && plan.policy[type] != .demote ? .emulate : plan.policy[type] {
         case .fallback, .error:
             throw GraphError(
                 .unsupported,
@@ -154,6 +156,8 @@ final class RegionLegalizer {
         case .emulate:
             switch type {
             case .float64:
+                // Whole numbers below 2^31 are exact whatever the device does to others.
+                if isCounting { return .pair }
                 if let refusal = plan.target.emulationRefusal { throw GraphError(.unsupported, refusal) }
                 trace.restsOnRounding = true
                 return .pair
