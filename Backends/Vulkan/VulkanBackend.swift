@@ -39,7 +39,7 @@ public struct VulkanBackend: Backend {
             case .composite(let composite) where !VulkanClaims.runs(composite, node.operandTypes, target):
                 return .byDecomposition
             case .composite, .primitive, .parameter:
-                return VulkanCapabilities.make(physical, target).support(for: node)
+                return VulkanCapabilities.support(for: node, physical, target)
             }
         } catch { return .unsupported(reason: error.message) }
     }

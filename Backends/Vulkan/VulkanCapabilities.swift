@@ -14,13 +14,41 @@ enum VulkanCapabilities {
         }
         let computed = Set(types.filter { $0.value.contains(.arithmetic) }.keys)
         return Capabilities(
-            scalarTypes: types, claims: VulkanClaims.names,
+            scalarTypes: types, emulations: emulations(target), claims: VulkanClaims.names,
             fusion: FusionCapabilities(
                 elementwiseRegions: true, dotEpilogues: true,
                 maximumOperands: max(1, min(12, target.maximumBuffers - 2)), scalarTypes: computed,
                 composites: VulkanClaims.elementwiseNames),
             maximumBufferByteCount: physical.maximumPieceByteCount, hasUnifiedMemory: false,
             numerics: numerics(target))
+    }
+
+    /// What kernels compute although the device may lack it.
+    static func emulations(_ target: KernelTarget) -> [ScalarType: Emulation] {
+        var result: [ScalarType: Emulation] = [:]
+        for type in target.emulatable {
+            let (method, precision, cost) =
+                type == .float64 ? ("pairs of float32", 48, 20.0) : ("two 32-bit words", Int?.none, 4.0)
+            result[type] = Emulation(method: method, precision: precision, costFactor: cost)
+        }
+        return result
+    }
+
+    /// Whether and how a node runs whose types the device has, or its kernels emulate.
+    static func support(for node: NodeSignature, _ physical: PhysicalDevice, _ target: KernelTarget) -> Support {
+        let capabilities = make(physical, target)
+        let answer = capabilities.support(for: node)
+        guard case .unsupported = answer, case .primitive = node.operation else { return answer }
+        let missing = node.scalarTypes.filter { capabilities.usages(of: $0).isEmpty }
+        guard !missing.isEmpty, missing.isSubset(of: target.emulatable) else { return answer }
+        let emulating = make(physical, target.emulating(missing)).support(for: node)
+        guard emulating.isNative else { return answer }
+        let methods = missing.sorted { $0.name < $1.name }.compactMap { type in
+            capabilities.emulations[type].map { "\(type) as \($0.method)" }
+        }
+        return .afterLegalization(
+            reason: "the device has no \(missing.map(\.name).sorted().joined(separator: ", ")); kernels compute "
+                + methods.joined(separator: ", "))
     }
 
     /// In which ways kernels for the target use a type.

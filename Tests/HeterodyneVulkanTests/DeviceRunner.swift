@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneBackend
+import HeterodyneGraph
 import HeterodyneKernelIR
 
 @testable import HeterodyneVulkan
@@ -33,9 +34,11 @@ struct DeviceRunner: Sendable {
     /// Runs a kernel once and gives the content of all buffers afterwards. Buffers are bound to the slots in order.
     func run(
         _ recipe: some KernelRecipe, buffers: [[UInt8]], constants: [PushValue] = [], grid: Grid,
-        memory: SPIRVOptions.Memory = .descriptors, multiplyAdd: SPIRVOptions.MultiplyAdd? = nil
+        memory: SPIRVOptions.Memory = .descriptors, multiplyAdd: SPIRVOptions.MultiplyAdd? = nil,
+        emulated: Set<ScalarType> = []
     ) throws -> [[UInt8]] {
-        let pipeline = try device.pipelines([PipelineRequest(recipe, memory: memory, multiplyAdd: multiplyAdd)])[0]
+        let request = PipelineRequest(recipe, memory: memory, multiplyAdd: multiplyAdd, emulated: emulated)
+        let pipeline = try device.pipelines([request])[0]
         let pieces = try buffers.map { bytes in
             let piece = try device.allocate(byteCount: bytes.count, for: .tensor)
             try bytes.withUnsafeBytes { try device.upload($0, to: piece, at: 0) }

@@ -17,8 +17,11 @@ struct ProgramRunner {
     init(_ backend: VulkanBackend) { self.backend = backend }
 
     /// The outputs of a graph for literals, bound to fresh buffers.
-    func run(_ graph: Graph, _ inputs: [Literal], donated: Set<Int> = []) throws -> [Literal] {
-        let program = try backend.compile(CompilationUnit(graph: graph, donatedInputs: donated), for: Self.device)
+    func run(
+        _ graph: Graph, _ inputs: [Literal], donated: Set<Int> = [], emulated: Set<ScalarType> = []
+    ) throws -> [Literal] {
+        let unit = CompilationUnit(graph: graph, donatedInputs: donated, emulatedTypes: emulated)
+        let program = try backend.compile(unit, for: Self.device)
         return try run(program, graph, inputs)
     }
 

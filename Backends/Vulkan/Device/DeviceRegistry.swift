@@ -34,8 +34,25 @@ final class DeviceRegistry: @unchecked Sendable {
     func listing() -> DeviceListing {
         state.withLock { state in
             list(&state)
-            return state.listing ?? DeviceListing()
+            var listing = state.listing ?? DeviceListing()
+            for index in listing.devices.indices {
+                let target = knownTarget(listing.devices[index].id, &state)
+                listing.devices[index].details["emulation"] = target?.emulationNote
+            }
+            return listing
         }
+    }
+
+    /// What kernels are built for on a device whose self-test was run, now or earlier.
+    private func knownTarget(_ id: String, _ state: inout State) -> KernelTarget? {
+        guard let known = state.devices[id] else { return nil }
+        if let target = known.target { return target }
+        var target = known.physical.target(options)
+        let file = SelfTest.file(known.physical, target, folder: options.vulkanCacheDirectory)
+        guard let arithmetic = SelfTest.read(file) else { return nil }
+        target.measured(arithmetic)
+        state.devices[id]?.target = target
+        return target
     }
 
     /// An open device. Throws `deviceUnavailable`.
@@ -65,16 +82,8 @@ final class DeviceRegistry: @unchecked Sendable {
     func target(_ id: String) throws(BackendError) -> (PhysicalDevice, KernelTarget) {
         let found: (PhysicalDevice, KernelTarget)? = state.withLock { state in
             list(&state)
-            guard let known = state.devices[id] else { return nil }
-            if let target = known.target { return (known.physical, target) }
-            var target = known.physical.target(options)
-            guard
-                let arithmetic = SelfTest.read(
-                    SelfTest.file(known.physical, target, folder: options.vulkanCacheDirectory))
-            else { return nil }
-            target.measured(arithmetic)
-            state.devices[id]?.target = target
-            return (known.physical, target)
+            guard let physical = state.devices[id]?.physical, let target = knownTarget(id, &state) else { return nil }
+            return (physical, target)
         }
         if let found { return found }
         let device = try device(id)

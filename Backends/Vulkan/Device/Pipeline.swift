@@ -3,6 +3,7 @@
 
 import CVulkan
 import HeterodyneBackend
+import HeterodyneGraph
 import HeterodyneKernelIR
 
 /// A kernel to compile: what it is made of and how it is emitted.
@@ -11,16 +12,23 @@ struct PipelineRequest: Hashable, Sendable {
     let memory: SPIRVOptions.Memory
     /// nil: as the target says.
     let multiplyAdd: SPIRVOptions.MultiplyAdd?
+    /// The types that the kernel emulates.
+    let emulated: Set<ScalarType>
 
-    init(_ recipe: any KernelRecipe, memory: SPIRVOptions.Memory, multiplyAdd: SPIRVOptions.MultiplyAdd?) {
+    init(
+        _ recipe: any KernelRecipe, memory: SPIRVOptions.Memory, multiplyAdd: SPIRVOptions.MultiplyAdd?,
+        emulated: Set<ScalarType> = []
+    ) {
         self.recipe = recipe
         self.memory = memory
         self.multiplyAdd = multiplyAdd
+        self.emulated = emulated
     }
 
     static func == (a: PipelineRequest, b: PipelineRequest) -> Bool {
         func equal<R: KernelRecipe>(_ first: R, _ second: any KernelRecipe) -> Bool { second as? R == first }
-        return a.memory == b.memory && a.multiplyAdd == b.multiplyAdd && equal(a.recipe, b.recipe)
+        return a.memory == b.memory && a.multiplyAdd == b.multiplyAdd && a.emulated == b.emulated
+            && equal(a.recipe, b.recipe)
     }
 
     func hash(into hasher: inout Hasher) {
@@ -28,6 +36,7 @@ struct PipelineRequest: Hashable, Sendable {
         recipe.hash(into: &hasher)
         hasher.combine(memory)
         hasher.combine(multiplyAdd)
+        hasher.combine(emulated)
     }
 }
 

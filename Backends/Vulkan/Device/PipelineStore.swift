@@ -129,11 +129,11 @@ final class PipelineStore: Sendable {
         let kernel: Kernel
         let module: SPIRVModule
         do throws(KernelError) {
-            kernel = try request.recipe.build(for: target)
-            var options = target.spirv
-            options.memory = request.memory
-            if let multiplyAdd = request.multiplyAdd { options.multiplyAdd = multiplyAdd }
-            module = try kernel.spirv(options)
+            var target = target.emulating(request.emulated)
+            target.spirv.memory = request.memory
+            if let multiplyAdd = request.multiplyAdd { target.spirv.multiplyAdd = multiplyAdd }
+            kernel = try target.kernel(of: request.recipe)
+            module = try kernel.spirv(target.spirv)
         } catch {
             throw BackendError(.compilationFailed, "no kernel for \(request.recipe): \(error)", device: device.id)
         }

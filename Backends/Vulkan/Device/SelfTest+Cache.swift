@@ -6,7 +6,7 @@ import HeterodyneKernelIR
 
 extension SelfTest {
     /// Changes when the self-test measures something else.
-    private static let version = 1
+    private static let version = 2
 
     /// Where the results for a device and its features are kept.
     static func file(_ physical: PhysicalDevice, _ target: KernelTarget, folder: String?) -> CacheFile? {
@@ -25,11 +25,12 @@ extension SelfTest {
 
     /// The results in a file.
     static func read(_ file: CacheFile?) -> KernelTarget.Arithmetic? {
-        guard let bytes = file?.read(), bytes.count == 8, bytes.allSatisfy({ $0 <= 1 }) else { return nil }
+        guard let bytes = file?.read(), bytes.count == 9, bytes.allSatisfy({ $0 <= 1 }) else { return nil }
         let flags = bytes.map { $0 == 1 }
         return KernelTarget.Arithmetic(
             dividesExactly: flags[0], rootsExactly: flags[1], dividesExactly64: flags[2], rootsExactly64: flags[3],
-            fuses: flags[4], narrowsToHalfExactly: flags[5], keepsDenormals: flags[6], keepsSpecials: flags[7])
+            fuses: flags[4], narrowsToHalfExactly: flags[5], keepsDenormals: flags[6], keepsSpecials: flags[7],
+            keepsErrorTerms: flags[8])
     }
 
     /// Keeps results.
@@ -37,7 +38,7 @@ extension SelfTest {
         let flags = [
             arithmetic.dividesExactly, arithmetic.rootsExactly, arithmetic.dividesExactly64,
             arithmetic.rootsExactly64, arithmetic.fuses, arithmetic.narrowsToHalfExactly, arithmetic.keepsDenormals,
-            arithmetic.keepsSpecials,
+            arithmetic.keepsSpecials, arithmetic.keepsErrorTerms,
         ]
         file?.write(flags.map { $0 ? 1 : 0 })
     }

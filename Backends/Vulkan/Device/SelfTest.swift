@@ -39,21 +39,35 @@ struct SelfTest {
                 Job(recipe: narrow, inputs: [bytes], resultByteCount: halves.count * 2, grid: grid, count: halves.count)
             )
         }
+        // With the error of a product by multiply-add and without: which of the two counts is known afterwards.
+        let pairs = EmulationSelfTest.operands
+        for fuses in [false, true] {
+            jobs.append(
+                Job(
+                    recipe: PairRecipe(fuses: fuses),
+                    inputs: [pairs.a, pairs.b].map { list in list.withUnsafeBytes { Array($0) } },
+                    resultByteCount: pairs.a.count * EmulationSelfTest.resultCount * 4,
+                    grid: Grid((pairs.a.count + 63) / 64), count: pairs.a.count))
+        }
         let results = try run(jobs)
         let first = single.judge(results[0])
         let second = has64 ? double.judge(results[1]) : nil
         var narrows = false
-        if has16, let bytes = results.last {
+        if has16 {
+            let bytes = results[has64 ? 2 : 1]
             let got = bytes.withUnsafeBytes { Array($0.bindMemory(to: UInt16.self)) }
             narrows = zip(halves, got).allSatisfy { value, bits in
                 value.isNaN ? Float16(bitPattern: bits).isNaN : Float16(value).bitPattern == bits
             }
         }
+        let fuses = first.fuses && second?.fuses ?? true
+        let words = results[results.count - (fuses ? 1 : 2)].withUnsafeBytes { Array($0.bindMemory(to: UInt32.self)) }
         return KernelTarget.Arithmetic(
             dividesExactly: first.divides, rootsExactly: first.roots, dividesExactly64: second?.divides ?? false,
-            rootsExactly64: second?.roots ?? false, fuses: first.fuses && second?.fuses ?? true,
+            rootsExactly64: second?.roots ?? false, fuses: fuses,
             narrowsToHalfExactly: narrows, keepsDenormals: first.keepsDenormals && second?.keepsDenormals ?? true,
-            keepsSpecials: first.keepsSpecials && second?.keepsSpecials ?? true)
+            keepsSpecials: first.keepsSpecials && second?.keepsSpecials ?? true,
+            keepsErrorTerms: EmulationSelfTest.fault(words) == nil)
     }
 
     private func job<T: ProbedFloat>(_ operands: Operands<T>, _ type: ScalarType) -> Job {
@@ -124,6 +138,13 @@ private struct NarrowingRecipe: KernelRecipe {
         k.if(i .< n) { out[i] = a[i].converted(to: .float16) }
         return try k.finish()
     }
+}
+
+/// Sums and products of float32 with their errors.
+private struct PairRecipe: KernelRecipe {
+    var fuses: Bool
+
+    func build(for target: KernelTarget) throws(KernelError) -> Kernel { try EmulationSelfTest.kernel(fuses: fuses) }
 }
 
 /// Floats whose operands can be chosen bit by bit.

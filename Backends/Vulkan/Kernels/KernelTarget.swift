@@ -65,6 +65,9 @@ struct KernelTarget: Hashable, Sendable {
         var keepsDenormals: Bool
         /// NaN and infinities come out of sums, products, extrema and comparisons as IEEE 754 says.
         var keepsSpecials = false
+        /// The errors of float32 sums and products come out as they are, also where they are computed on: nothing is
+        /// contracted, reordered or simplified where the module forbids it. Pairs of float32 can stand for float64.
+        var keepsErrorTerms = false
 
         /// Nothing is trusted.
         static let untrusted = Arithmetic(
@@ -97,11 +100,15 @@ struct KernelTarget: Hashable, Sendable {
     var matrixShapes: [MatrixShape]
     /// How SPIR-V is emitted; `memory` is chosen for each launch.
     var spirv: SPIRVOptions
+    /// 64-bit types whose values kernels hold in two registers of 32 bits. Kernels are written as if the device had them and
+    /// then rewritten (`Kernel.emulating`), so that what is said here is what their builders have to know: which of
+    /// the device's own operations there are not, and which algorithms count on 53 bits.
+    var emulated: Set<ScalarType> = []
 
     /// Whether tensors of `type` can lie in buffers.
     func stores(_ type: ScalarType) -> Bool {
         switch type.bitWidth {
-        case 64: features.contains(type == .float64 ? .float64 : .int64)
+        case 64: emulated.contains(type) || features.contains(type == .float64 ? .float64 : .int64)
         case 16: features.contains(.storage16)
         case 8, 4, 1: features.contains(.storage8)
         default: true

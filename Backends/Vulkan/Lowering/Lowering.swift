@@ -229,8 +229,8 @@ final class Lowering {
             memory = .addresses
         }
         let launch = PlannedLaunch(
-            pipeline: PipelineRequest(recipe, memory: memory, multiplyAdd: nil), bindings: bindings,
-            constants: constants, grid: grid, work: work)
+            pipeline: PipelineRequest(recipe, memory: memory, multiplyAdd: nil, emulated: target.emulated),
+            bindings: bindings, constants: constants, grid: grid, work: work)
         append(.launch(launch), touching: bindings, description())
     }
 

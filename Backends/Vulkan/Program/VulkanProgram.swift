@@ -21,12 +21,19 @@ final class VulkanProgram: Executable, Sendable {
     /// Lowers `unit`, makes its pipelines and uploads its constants. Throws `unsupported` naming the node,
     /// `compilationFailed` or `outOfMemory`.
     convenience init(_ unit: CompilationUnit, device: VulkanDevice) throws(BackendError) {
-        let graph = try Expansion.expanded(unit.graph, device.target, device: device.id)
+        let types = unit.emulatedTypes
+        guard types.isSubset(of: device.target.emulatable) else {
+            let names = types.subtracting(device.target.emulatable).map(\.name).sorted().joined(separator: ", ")
+            throw BackendError(
+                .unsupported, "kernels of the program '\(unit.label)' cannot emulate \(names)", device: device.id)
+        }
+        let target = device.target.emulating(types)
+        let graph = try Expansion.expanded(unit.graph, target, device: device.id)
         let lowering = Lowering(
-            graph, donated: unit.donatedInputs, arithmetic: unit.arithmetic, target: device.target,
+            graph, donated: unit.donatedInputs, arithmetic: unit.arithmetic, target: target,
             options: ProgramLoweringOptions(
                 device: device.id, forcesAddresses: device.options.forcesAddresses,
-                dotTuner: device.options.autotunes ? DotTuner(device) : nil))
+                dotTuner: device.options.autotunes && types.isEmpty ? DotTuner(device) : nil))
         let plan = try lowering.run()
         // All pipelines are asked for at once, so that the driver compiles them in parallel.
         _ = try device.pipelines(plan.pipelines)
@@ -87,13 +94,16 @@ final class VulkanProgram: Executable, Sendable {
     /// The kernels of the launches, as text of the kernel language and as SPIR-V; those of regions have no steps here.
     func codeListings() throws(BackendError) -> [CodeListing] {
         var order: [ObjectIdentifier] = []
-        var users: [ObjectIdentifier: (pipeline: Pipeline, memory: SPIRVOptions.Memory, steps: [Int])] = [:]
+        typealias User = (
+            pipeline: Pipeline, memory: SPIRVOptions.Memory, emulated: Set<ScalarType>, steps: [Int]
+        )
+        var users: [ObjectIdentifier: User] = [:]
         for (index, step) in plan.steps.enumerated() {
             guard case .launch(let launch) = step.action, let pipeline = pipelines[index] else { continue }
             let id = ObjectIdentifier(pipeline)
             if users[id] == nil {
                 order.append(id)
-                users[id] = (pipeline, launch.pipeline.memory, [])
+                users[id] = (pipeline, launch.pipeline.memory, launch.pipeline.emulated, [])
             }
             users[id]?.steps.append(index)
         }
@@ -101,7 +111,7 @@ final class VulkanProgram: Executable, Sendable {
         for id in order {
             guard let user = users[id] else { continue }
             let kernel = user.pipeline.kernel
-            var options = device.target.spirv
+            var options = device.target.emulating(user.emulated).spirv
             options.memory = user.memory
             options.names = true
             let module: SPIRVModule

@@ -56,7 +56,7 @@ struct CaseRunner: Sendable {
     private func run(_ test: ConformanceCase, _ metric: Metric, _ result: inout CaseResult) throws(Failure) {
         let graph: Graph
         let inputs: [Literal]
-        let query = SupportQuery(device: device)
+        let query = SupportQuery(device: device, policy: conditions.policy)
         do {
             guard let program = try test.program() else { return }
             (graph, inputs) = program

@@ -170,8 +170,11 @@ extension Emulator {
         case .squareRoot: return .float(x.squareRoot, bits: nil)
         case .isNaN: return .plain(infinity.isLess(than: size).value)
         case .isInfinite: return .plain(size.isEqual(to: infinity).value)
-        case .exponential, .logarithm, .sine, .cosine, .hyperbolicTangent:
-            throw lacking("\(unary.rawValue) of \(type(a))")
+        case .exponential: return .float(x.exponential, bits: nil)
+        case .logarithm: return .float(x.logarithm, bits: nil)
+        case .sine: return .float(x.sine, bits: nil)
+        case .cosine: return .float(x.cosine, bits: nil)
+        case .hyperbolicTangent: return .float(x.hyperbolicTangent, bits: nil)
         case .not, .bitCount, .highestBit: throw .typeMismatch("\(unary.rawValue) is not defined on f64")
         }
     }
@@ -219,7 +222,8 @@ extension Emulator {
                 case .divide: x / y
                 case .minimum: x.minimum(y)
                 case .maximum: x.maximum(y)
-                case .power, .floatRemainder: throw lacking("\(binary.rawValue) of \(type(a))")
+                case .power: x.power(y)
+                case .floatRemainder: x.remainder(dividingBy: y)
                 case .remainder, .and, .or, .xor, .shiftLeft, .shiftRight:
                     throw KernelError.typeMismatch("\(binary.rawValue) is not defined on f64")
                 }

@@ -1,8 +1,13 @@
 // Heterodyne: the meaning of every operator on one component, as bits.
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import HeterodyneGraph
+
+#if canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
 
 /// Functions on the bits of scalars. Each is chosen once for an operation and then called for every lane.
 enum Scalars {

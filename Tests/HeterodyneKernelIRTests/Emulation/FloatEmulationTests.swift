@@ -212,6 +212,29 @@ struct FloatEmulationTests {
         }
     }
 
+    @Test("are trusted to devices that keep errors, and to no others", arguments: EmulatingDevice.all)
+    func selfTest(_ device: EmulatingDevice) throws {
+        let (a, b) = EmulationSelfTest.operands
+        func words(_ kernel: Kernel, fuses: Bool) throws -> [UInt32] {
+            let bytes = try EmulationHarness(types: []).run(
+                kernel, [Bytes.of(a), Bytes.of(b)], resultByteCount: a.count * 4 * EmulationSelfTest.resultCount,
+                groups: (a.count + 63) / 64, push: [UInt64(a.count)], floats: device.floats, fuses: fuses)
+            return Bytes.list(bytes, as: UInt32.self)
+        }
+        let kernel = try EmulationSelfTest.kernel(fuses: device.fuses)
+        try Validator.expectValid(kernel, SPIRVOptions())
+        var found = try words(kernel, fuses: device.fuses)
+        #expect(EmulationSelfTest.fault(found) == nil)
+        // Every single bit counts.
+        for result in 0..<EmulationSelfTest.resultCount {
+            found[result * a.count + 17 * result] ^= 1
+            #expect(EmulationSelfTest.fault(found) != nil)
+            found[result * a.count + 17 * result] ^= 1
+        }
+        // A multiply-add that rounds twice loses the error of a product.
+        if device.fuses { #expect(try EmulationSelfTest.fault(words(kernel, fuses: false)) != nil) }
+    }
+
     @Test("leave elementary functions to whoever emulates")
     func elementary() throws {
         let k = KernelBuilder("exp", workgroup: [8])

@@ -73,6 +73,20 @@ struct SelfTestVerdictTests {
         let verdict = try test.arithmetic()
         #expect(verdict.dividesExactly && verdict.rootsExactly && verdict.dividesExactly64 && verdict.rootsExactly64)
         #expect(verdict.fuses && verdict.keepsDenormals && verdict.keepsSpecials && verdict.narrowsToHalfExactly)
+        #expect(verdict.keepsErrorTerms)
+    }
+
+    @Test("a lost error of a sum or a product is noticed")
+    func errorTerms() throws {
+        for result in 0..<EmulationSelfTest.resultCount {
+            let test = SelfTest(target: Self.target) { (jobs) throws(BackendError) in
+                var results = try interpret(jobs, .fused)
+                let (last, count) = (results.count - 1, jobs[jobs.count - 1].count)
+                results[last][(result * count + 4) * 4] ^= 1
+                return results
+            }
+            #expect(try !test.arithmetic().keepsErrorTerms, "result \(result)")
+        }
     }
 
     @Test("two roundings of a multiply-add are noticed, and nothing else is blamed")

@@ -86,7 +86,8 @@ private struct AttentionCode {
         scalars = ScalarCode(builder, target)
         let isExact =
             recipe.type == .float64 ? target.arithmetic.dividesExactly64 : target.arithmetic.dividesExactly
-        math = MathLibrary(builder, usesExactDivision: !isExact)
+        math = MathLibrary(
+            builder, usesExactDivision: !isExact, emulatesFloat64: target.emulated.contains(.float64))
         compute = recipe.computeType
         let element = ScalarCode.memory(recipe.type).with(width: recipe.isVectorized ? 4 : 1)
         var arrays = ["q", "k", "v"].map { [builder] in builder.buffer($0, element, .read) }

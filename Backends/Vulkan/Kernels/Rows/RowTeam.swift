@@ -121,6 +121,8 @@ struct RowTeam {
         guard shape.size > 1 else { return value }
         let subgroup = target.subgroupSize
         let isPlain = value.type.width == 1 && (value.type.bits == 32 || value.type == .f64)
+        // The device's own reductions do not know pairs; shuffles move both halves.
+        let usesArithmetic = usesArithmetic && !target.emulates(value)
         guard isPlain, usesShuffle || usesArithmetic && combination.subgroup != nil && shape.size >= subgroup else {
             return tree(value, combination)
         }

@@ -122,6 +122,7 @@ extension ScalarCode {
 
     /// Devices may lose the sign of zeros that come from rounding to integers.
     private func withSign(_ value: KernelValue, of x: KernelValue) -> KernelValue {
+        if target.emulates(x) { return value }
         let bits = word(x)
         let sign = builder.constant(bits: UInt64(1) << UInt64(bits.type.bits - 1), bits.type)
         return float(magnitude(word(value)) | (bits & sign))

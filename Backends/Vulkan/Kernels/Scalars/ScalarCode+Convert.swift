@@ -56,7 +56,8 @@ extension ScalarCode {
 
     private func isNonzero(_ x: KernelValue) -> KernelValue {
         // By the bits, so that denormals count as they should on devices that flush them.
-        x.type.isFloat ? magnitude(word(x)) .!= 0 : x .!= 0
+        if target.emulates(x) { return isNonzero(x.converted(to: .float32)) }
+        return x.type.isFloat ? magnitude(word(x)) .!= 0 : x .!= 0
     }
 
     // MARK: Floats to integers
@@ -79,7 +80,7 @@ extension ScalarCode {
 
     private func integerToFloat(_ x: KernelValue, _ type: ScalarType) -> KernelValue {
         if type == .float64 {
-            guard x.type.bits == 64 else { return x.converted(to: .float64) }
+            guard x.type.bits == 64, !target.emulated.contains(.float64) else { return x.converted(to: .float64) }
             // Both halves are exact, the sum rounds once.
             let half: ScalarType = x.type.isSigned ? .int32 : .uint32
             let upper = (x >> 32).converted(to: half).converted(to: .float64)
@@ -123,6 +124,10 @@ extension ScalarCode {
         let near = x.converted(to: .float32)
         let back = near.converted(to: .float64)
         let bits = word(near)
+        if target.emulates(x) {
+            let down = select(back.magnitude .> x.magnitude, bits - 1, bits)
+            return float(select((back .!= x) & !x.isNaN, down | 1, bits))
+        }
         let (size, wide) = (magnitude(word(x)), magnitude(word(back)))
         let down = select(wide .> size, bits - 1, bits)
         return float(select((wide .!= size) & (size .< infinity(size)), down | 1, bits))

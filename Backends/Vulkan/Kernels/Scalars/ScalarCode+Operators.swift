@@ -11,9 +11,10 @@ extension ScalarCode {
         let math = math(type)
         switch op {
         case .negate:
+            if target.emulates(x) { return -x }
             let bits = word(x)
             return float(bits ^ builder.constant(bits: UInt64(1) << UInt64(bits.type.bits - 1), bits.type))
-        case .abs: return float(magnitude(word(x)))
+        case .abs: return target.emulates(x) ? x.magnitude : float(magnitude(word(x)))
         case .floor: return x.floor
         case .exp: return rounded(math.exponential(x), to: type)
         case .log: return rounded(math.logarithm(x), to: type)
@@ -50,17 +51,19 @@ extension ScalarCode {
     /// a / b, correctly rounded.
     func quotient(_ a: KernelValue, _ b: KernelValue) -> KernelValue {
         let isExact = a.type.bits == 64 ? target.arithmetic.dividesExactly64 : target.arithmetic.dividesExactly
-        return isExact ? a / b : single.divide(a, b)
+        return isExact || target.emulates(a) ? a / b : single.divide(a, b)
     }
 
     /// The correctly rounded square root.
     func squareRoot(_ x: KernelValue) -> KernelValue {
         let isExact = x.type.bits == 64 ? target.arithmetic.rootsExactly64 : target.arithmetic.rootsExactly
-        return isExact ? x.squareRoot : single.squareRoot(x)
+        return isExact || target.emulates(x) ? x.squareRoot : single.squareRoot(x)
     }
 
     /// The larger or smaller of two floats: NaN where either is, +0 above -0.
     private func extreme(_ a: KernelValue, _ b: KernelValue, isLarger: Bool) -> KernelValue {
+        // Emulated extrema are this.
+        if target.emulates(a) { return isLarger ? a.maximum(b) : a.minimum(b) }
         let isFirst = (isLarger ? a .> b : a .< b) | isNaN(a)
         let (x, y) = (word(a), word(b))
         // Equal numbers have equal bits, but for zeros: of these the maximum joins the signs, the minimum either.
@@ -71,6 +74,7 @@ extension ScalarCode {
     /// max(x, 0), +0 for -0, NaN for NaN: integers that are at most -infinity are replaced.
     func positivePart(_ x: KernelValue, _ type: ScalarType) -> KernelValue {
         guard type.isFloatingPoint else { return type.isSignedInteger ? select(x .> 0, x, x.like(0)) : x }
+        if target.emulates(x) { return select(x .<= x.like(0.0), x.like(0.0), x) }
         let bits = word(x)
         let sign = builder.constant(bits: UInt64(1) << UInt64(bits.type.bits - 1), bits.type)
         return float(select((bits - sign) .<= infinity(bits), bits.like(0), bits))

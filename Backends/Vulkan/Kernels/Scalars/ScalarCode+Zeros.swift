@@ -21,6 +21,7 @@ extension ScalarCode {
     func binary(
         _ op: HeterodyneGraph.BinaryOperator, _ x: KernelValue, _ zero: ConstantZero
     ) -> KernelValue? {
+        if target.emulates(x) { return emulatedBinary(op, x, zero) }
         let bits = word(x)
         let signMask = builder.constant(bits: UInt64(1) << UInt64(bits.type.bits - 1), bits.type)
         let nothing = bits.like(0)
@@ -43,6 +44,26 @@ extension ScalarCode {
         case .divide:
             if zero.isFirst { return float(select(isNaN(x) | (magnitude .== nothing), quiet, sign)) }
             return float(select(isNaN(x) | (magnitude .== nothing), quiet, sign | infinity(bits)))
+        default: return nil
+        }
+    }
+
+    /// The same on a float64 that is going to be a pair: its number as float32 has its sign, and is zero, infinite or NaN
+    /// where it is.
+    private func emulatedBinary(
+        _ op: HeterodyneGraph.BinaryOperator, _ x: KernelValue, _ zero: ConstantZero
+    ) -> KernelValue? {
+        let single = x.converted(to: .float32)
+        func sum(_ value: KernelValue, isNegativeZero: Bool) -> KernelValue {
+            let isZero = magnitude(word(single)) .== 0
+            return isNegativeZero ? value : select(isZero, value.like(0.0), value)
+        }
+        switch op {
+        case .add: return sum(x, isNegativeZero: zero.isNegative)
+        case .subtract:
+            return zero.isFirst
+                ? sum(-x, isNegativeZero: zero.isNegative) : sum(x, isNegativeZero: !zero.isNegative)
+        case .multiply, .divide: return binary(op, single, zero)?.converted(to: .float64)
         default: return nil
         }
     }

@@ -23,7 +23,9 @@ struct ScalarCode {
         self.builder = builder
         self.target = target
         single = MathLibrary(builder, usesExactDivision: !target.arithmetic.dividesExactly)
-        double = MathLibrary(builder, usesExactDivision: !target.arithmetic.dividesExactly64)
+        double = MathLibrary(
+            builder, usesExactDivision: !target.arithmetic.dividesExactly64,
+            emulatesFloat64: target.emulated.contains(.float64))
     }
 
     /// The type of registers.
@@ -54,9 +56,10 @@ struct ScalarCode {
 
     /// Whether a device has what the registers of a type need.
     static func supports(_ type: ScalarType, _ target: KernelTarget) -> Bool {
-        switch type {
-        case .int64, .uint64: target.features.contains(.int64)
-        case .float64: target.features.isSuperset(of: [.int64, .float64])
+        let hasIntegers = target.features.contains(.int64) || target.emulated.contains(.int64)
+        return switch type {
+        case .int64, .uint64: hasIntegers
+        case .float64: hasIntegers && (target.features.contains(.float64) || target.emulated.contains(.float64))
         default: true
         }
     }
@@ -149,6 +152,7 @@ struct ScalarCode {
     }
     /// Whether a float register is no number; by its bits, which no driver optimizes away.
     func isNaN(_ x: KernelValue) -> KernelValue {
+        if target.emulates(x) { return x.isNaN }
         let bits = magnitude(word(x))
         return bits .> infinity(bits)
     }
