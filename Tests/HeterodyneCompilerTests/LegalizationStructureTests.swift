@@ -174,6 +174,28 @@ struct LegalizationStructureTests {
         #expect(try result[0].scalars(as: Int64.self) == [Int64](repeating: expected, count: 5))
     }
 
+    @Test("Extents whose product overflows beside one of 0 trap nowhere")
+    func hugeExtents() throws {
+        let huge = 1 << 40
+        let builder = GraphBuilder()
+        let a = try builder.input("a", TensorType(.float64, [huge, huge, 0, 3]))
+        try builder.output("sum", a.reduce(.sum, [0, 1, 2]))
+        try builder.output("none", a.reduce(.maximum, [0, 1]))
+        let b = try builder.input("b", TensorType(.float64, [3, 0]))
+        try builder.output("product", a.dot(b, DotDimensions(leftContracting: [3], rightContracting: [0])))
+        _ = try compile(builder.build(), Lack(.float64).target, policy("float64=emulate"))
+        // A node that no graph holds is refused, not taken apart.
+        let legalizer = Legalizer(target: Lack(.float64).target, policy: .uniform(.emulate))
+        let answer = legalizer.answer(
+            for: NodeSignature(
+                operation: .primitive(.binary(.add)), operandTypes: [.scalar(.float64)],
+                resultTypes: [.scalar(.float64)]))
+        guard case .refused = answer else {
+            Issue.record("\(answer)")
+            return
+        }
+    }
+
     // MARK: Order and indices
 
     @Test("Order is stable in both directions, with NaN above and zeros equal", arguments: [false, true])

@@ -77,6 +77,10 @@ public struct Legalizer: Sendable {
             active[type] = carriage
         }
         if active.isEmpty { throw GraphError(.unsupported, reason) }
+        guard try primitive.inferTypes(node.operandTypes) == node.resultTypes else {
+            throw GraphError(
+                .malformedGraph, "results of other types than inference gives", operation: primitive.code.name)
+        }
         let trial = try Trial(node, primitive, plan, active)
         var emulatedInKernels: Set<ScalarType> = []
         try check(trial.graph, &emulatedInKernels)

@@ -53,7 +53,7 @@ extension RegionLegalizer {
         let (left, right) = (operands[0].type, operands[1].type)
         let (leftFree, rightFree) = (dimensions.leftFree(rank: left.rank), dimensions.rightFree(rank: right.rank))
         let (m, n) = (try left.shape.extents(), try right.shape.extents())
-        func count(_ extents: [Int], _ which: [Int]) -> Int { which.reduce(1) { $0 * extents[$1] } }
+        func count(_ extents: [Int], _ which: [Int]) -> Int { which.map { extents[$0] }.elementCount }
         let sizes = DotSizes(
             contracted: count(m, dimensions.leftContracting), batch: count(m, dimensions.leftBatch),
             rows: count(m, leftFree), columns: count(n, rightFree))
@@ -104,7 +104,7 @@ extension RegionLegalizer {
         let batch: Int
         let rows: Int
         let columns: Int
-        var results: Int { batch * rows * columns }
+        var results: Int { [batch, rows, columns].elementCount }
     }
 
     /// The planes of an operand in the accumulation type, with its dimensions in `order`, under `shape`. A float32 operand
@@ -175,5 +175,16 @@ extension RegionLegalizer {
             return [try state[0] + Double(chunk)] + sum + state[first...]
         }
         return Array(try builder.loop(state, condition: condition, body: body)[1..<first])
+    }
+}
+
+extension [Int] {
+    /// The product of extents; `Int.max` where it is larger, which it is only beside an extent of 0 that is not among these.
+    var elementCount: Int {
+        if contains(0) { return 0 }
+        return reduce(1) { product, extent in
+            let (value, overflow) = product.multipliedReportingOverflow(by: extent)
+            return overflow ? Int.max : value
+        }
     }
 }

@@ -13,8 +13,11 @@ extension RegionLegalizer {
             return try copy(.primitive(.reduce(kind, dimensions: dimensions)), [x])[0]
         }
         let extents = try x.type.shape.extents()
-        let length = dimensions.reduce(1) { $0 * extents[$1] }
-        if length == 0 { return CarriedValue(Literal(splatBits: kind.identity(of: x.scalarType), type: result)) }
+        let length = dimensions.map { extents[$0] }.elementCount
+        let count = try result.elementCount()
+        if length == 0 || count == 0 {
+            return CarriedValue(Literal(splatBits: kind.identity(of: x.scalarType), type: result))
+        }
         if dimensions.isEmpty { return x }
         if domain == .single {
             let isExact: Bool
