@@ -91,6 +91,28 @@ struct SentenceEmbeddingCommandTests {
         #expect(unknown.messages.contains("abacus"))
     }
 
+    @Test("--weight-type tells how near it comes, --report-json writes the report") func weightType() throws {
+        struct Entries: Decodable {
+            struct Report: Decodable { var label: String }
+            var reports: [Report]
+        }
+        struct Cosines: Decodable {
+            struct Entry: Decodable { var leastCosine: Double }
+            var devices: [Entry]
+        }
+        let folder = try Folder()
+        let file = try folder.file("lines.txt", Self.text)
+        let report = folder.path + "/report.json"
+        let outcome = try Command("SentenceEmbedding").run(
+            ["-q", "weather", "--weight-type", "bfloat16", "--strict", "--json", "--report-json", report, file],
+            environment: Self.environment)
+        try #require(outcome.status == 0, "\(outcome.messages)")
+        let found = try JSONDecoder().decode(Cosines.self, from: Data(outcome.output.utf8))
+        #expect(found.devices.count == 1 && found.devices.allSatisfy { $0.leastCosine > 0.999 && $0.leastCosine < 1 })
+        let written = try JSONDecoder().decode(Entries.self, from: Data(contentsOf: URL(fileURLWithPath: report)))
+        #expect(written.reports.map(\.label) == ["sentence embedding"])
+    }
+
     @Test("each mistake is one line and exit status 1") func mistakes() throws {
         let folder = try Folder()
         let good = try folder.file("lines.txt", Self.text)
@@ -99,6 +121,7 @@ struct SentenceEmbeddingCommandTests {
             ([try folder.file("empty.txt", Data())], "no lines with text"),
             ([try folder.file("binary.txt", Data([0xFF, 0xFE, 0x00]))], "UTF-8"),
             (["--weights", folder.path, good], "model.safetensors"),
+            (["--types", "bfloat16=maybe", good], "maybe"),
             (["--output", folder.path + "/no/such/folder.npy", good], "folder.npy"),
         ]
         for (arguments, says) in rows {

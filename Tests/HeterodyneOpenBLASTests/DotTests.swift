@@ -202,6 +202,38 @@ struct ConstantMatrixTests {
         }
     }
 
+    /// Weights that are stored in 16 bits and multiplied in float32: in every form that a product takes.
+    @Test(arguments: [ScalarType.float16, .bfloat16]) func widenedConstants(type: ScalarType) throws {
+        var generator = SeededGenerator(23)
+        for (shape, n) in [([5, 64], 48), ([2, 33, 40], 130), ([700, 20], 17), ([1, 50], 30), ([6, 31], 1)] {
+            let k = shape[shape.count - 1]
+            let x = try DeviceRunner.random(TensorType(.float32, shape), &generator, -1...1)
+            let w = try DeviceRunner.random(TensorType(type, [k, n]), &generator, -1...1)
+            let widened = try Literal(
+                (0..<k * n).map { Float(type.number(fromBits: w.bits(at: $0))) }, shape: Shape([k, n]))
+            let dimensions = DotDimensions(leftContracting: [shape.count - 1], rightContracting: [0])
+            let bound = try DotTests.bound(x, widened, dimensions, .float32, .float32)
+            let graph = try GraphBuilder.graph([x.type]) { builder, t in
+                [try t[0].dot(builder.constant(w).convert(.float32), dimensions)]
+            }
+            #expect(graph.widenedFactors.count == 1)
+            try DeviceRunner.check(graph, [x], bound, "widened \(shape)")
+            // Rows that lie apart, which make no tall product, and a factor that something else reads too.
+            let apart = try GraphBuilder.graph([x.type]) { builder, t in
+                let other = try t[0].reverse([0]).slice(
+                    [Int](repeating: 0, count: shape.count), shape, strides: shape.map { _ in 1 })
+                return [try other.dot(builder.constant(w).convert(.float32), dimensions)]
+            }
+            try DeviceRunner.check(apart, [x], bound, "widened, reversed \(shape)")
+            let shared = try GraphBuilder.graph([x.type]) { builder, t in
+                let factor = try builder.constant(w).convert(.float32)
+                return [try t[0].dot(factor, dimensions), try factor.negate()]
+            }
+            #expect(shared.widenedFactors.isEmpty)
+            try DeviceRunner.check(shared, [x], bound, "widened, shared \(shape)")
+        }
+    }
+
     @Test func leftOperandsInAnyLayout() throws {
         var generator = SeededGenerator(18)
         let x = try DeviceRunner.random(TensorType(.float32, [40, 33]), &generator, -1...1)

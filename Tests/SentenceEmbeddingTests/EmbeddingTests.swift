@@ -60,6 +60,33 @@ struct EmbeddingTests {
         #expect(progress == stride(from: size, to: sentences.count, by: size) + [sentences.count])
     }
 
+    @Test("weights in 16 bits keep the direction", arguments: Device.all, [ScalarType.bfloat16, .float16])
+    func shortWeights(device: Device, type: ScalarType) throws {
+        try Self.expectDirection(device, type)
+    }
+
+    /// Every weight in 16 bits: the least cosine to the float32 embeddings of PyTorch is told and at least 0.999.
+    private static func expectDirection(_ device: Device, _ type: ScalarType) throws {
+        let encoder = try SentenceEncoder(Pretrained.files(), weightType: type)
+        let embedder = SentenceEmbedder(encoder: encoder, tokenizer: try Pretrained.tokenizer(), device: device)
+        let sentences = try sentences(for: device).sorted { $0.ids.count < $1.ids.count }
+            .prefix(device.id == "reference" ? 1 : 6)
+        let embeddings = try embedder.embed(sentences.map(\.text), batchSize: 3)
+        let cosine = leastCosine(embeddings, sentences.flatMap(\.embedding), width: width)
+        print("\(device.id), weights in \(type): least cosine to the float32 embeddings \(cosine)")
+        #expect(cosine >= 0.999, "\(device), \(type)")
+        // Rounding the weights changes something, or they were not rounded.
+        #expect(cosine < 0.999_999_99, "\(device), \(type)")
+    }
+
+    @Test("the cosine of rows") func cosines() {
+        #expect(leastCosine([1, 0, 0, 2], [3, 0, 0, 1], width: 2) == 1)
+        #expect(leastCosine([1, 0, 1, 0], [3, 0, 0, 1], width: 2) == 0)
+        #expect(leastCosine([1, 0, -1, 0], [3, 0, 2, 0], width: 2) == -1)
+        #expect(leastCosine([0, 0], [3, 0], width: 2) == 0)
+        #expect(leastCosine([], [], width: 2) == 1)
+    }
+
     @Test("padding changes nothing that matters", arguments: Device.all) func padding(device: Device) throws {
         let encoder = try Self.encoder.get()
         let ids: [Int32] = [101, 7592, 2088, 102]

@@ -100,9 +100,12 @@ private struct ProductLowering {
     init(
         _ lowering: Lowering, _ shape: DotShape, _ left: StridedView, _ right: StridedView, _ types: DotTypes
     ) throws(BackendError) {
-        (self.lowering, self.shape, self.left, self.types) = (lowering, shape, left, types)
+        (self.lowering, self.shape, self.left) = (lowering, shape, left)
         self.right = lowering.withColumnsTogether(right, shape) ?? right
-        for type in [types.left, types.right, types.accumulation, types.result] {
+        // A constant factor may have been widened.
+        self.types = DotTypes(
+            left: types.left, right: self.right.type, accumulation: types.accumulation, result: types.result)
+        for type in [types.left, self.types.right, types.accumulation, types.result] {
             guard ScalarCode.supports(type, lowering.target) else {
                 throw BackendError(.unsupported, "dot of \(type) needs arithmetic that the device lacks")
             }

@@ -15,6 +15,11 @@ import SentenceEmbeddingModel
             --weights, else from the cache that scripts/fetch_weights fills ($HETERODYNE_CACHE or .cache in the \
             repository), and are fetched when absent.
 
+            With --weight-type all weights are rounded when they are loaded and stay so in memory; how near the \
+            embeddings come to those of the file's weights is told as the least cosine of any text. What happens \
+            where a device lacks a scalar type, say one that $HETERODYNE_MASK hides, is said with --types and told by \
+            --report.
+
             Exit status: 0 done, 1 something failed, 64 wrong usage.
             """)
 
@@ -25,6 +30,16 @@ import SentenceEmbeddingModel
     var device: String?
     @Option(help: ArgumentHelp("Folder with model.safetensors, vocab.txt and config.json.", valueName: "dir"))
     var weights: String?
+    @Option(
+        help: ArgumentHelp(
+            "Keep the weights as float32, bfloat16 or float16. Default: as in the file.", valueName: "type"))
+    var weightType: WeightType?
+    @Option(
+        help: ArgumentHelp(
+            "What happens where a device lacks a scalar type: fallback, emulate, demote or error, for all types or as in "
+                + "float64=demote,int64=error.", valueName: "policy"))
+    var types: String?
+    @Flag(help: "Refuse to run with any decision of the compiler that is not free.") var strict = false
     @Option(help: ArgumentHelp("Write the lines' embeddings there as float32 [lines, 384].", valueName: "file.npy"))
     var output: String?
     @Option(
@@ -36,8 +51,25 @@ import SentenceEmbeddingModel
     @Option(help: "Lines per batch.") var batch: Int = 8
     @Flag(help: "Print one JSON document and nothing else.") var json = false
     @Flag(help: "Print what the compiler decided for the query, per device.") var report = false
+    @Option(
+        name: .customLong("report-json"),
+        help: ArgumentHelp("Write what the compiler decided for the query as JSON.", valueName: "file"))
+    var reportJSON: String?
     @Argument(help: ArgumentHelp("A text file; every line that is not empty is one text.", valueName: "file"))
     var file: String
+
+    /// The types that weights are kept in.
+    enum WeightType: String, CaseIterable, ExpressibleByArgument {
+        case float32, bfloat16, float16
+
+        var scalarType: ScalarType {
+            switch self {
+            case .float32: .float32
+            case .bfloat16: .bfloat16
+            case .float16: .float16
+            }
+        }
+    }
 
     func validate() throws {
         guard top > 0 else { throw ValidationError("--top must be at least 1, not \(top)") }
@@ -63,16 +95,25 @@ import SentenceEmbeddingModel
         let texts = try readLines()
         let devices = try chosenDevices()
         let files = try weights.map { try PretrainedFiles(folder: $0) } ?? PretrainedFiles.cached()
-        let encoder = try SentenceEncoder(files)
+        let encoder = try SentenceEncoder(files, weightType: weightType?.scalarType)
         let tokenizer = try WordPieceTokenizer(
             vocabularyFile: files.vocabulary, size: encoder.configuration.vocabSize)
         if let export {
             let embedder = SentenceEmbedder(encoder: encoder, tokenizer: tokenizer, device: devices[0])
             try embedder.export(texts.map(\.text), to: export)
         }
+        var compiler = CompilerOptions()
+        compiler.isStrict = strict
+        if let types { compiler.scalarTypes = try ScalarTypePolicy(parsing: types) }
+        let original = try weightType.map { _ in try embedOriginal(texts, files, tokenizer, devices[0]) }
         var runs: [DeviceRun] = []
         for device in devices {
-            runs.append(try search(texts, encoder, tokenizer, device))
+            var run = try search(texts, encoder, tokenizer, device, compiler)
+            run.cosine = original.map { leastCosine(run.embeddings + run.query, $0, width: run.query.count) }
+            runs.append(run)
+        }
+        if let reportJSON {
+            try Data(CompilationReport.json(of: runs.map(\.report)).utf8).write(to: URL(fileURLWithPath: reportJSON))
         }
         let first = runs[0]
         if let output {
@@ -124,13 +165,25 @@ import SentenceEmbeddingModel
         var querySeconds: Double
         var linesPerSecond: Double
         var report: CompilationReport
+        /// The least cosine of any text's embedding to that of the weights in the file.
+        var cosine: Double?
+    }
+
+    /// The embeddings of the texts and the query with the weights as they are in the file.
+    private func embedOriginal(
+        _ texts: [(line: Int, text: String)], _ files: PretrainedFiles, _ tokenizer: WordPieceTokenizer,
+        _ device: Device
+    ) throws -> [Float] {
+        let embedder = SentenceEmbedder(encoder: try SentenceEncoder(files), tokenizer: tokenizer, device: device)
+        return try embedder.embed(texts.map(\.text), batchSize: batch) + embedder.embed([query])
     }
 
     private func search(
         _ texts: [(line: Int, text: String)], _ encoder: SentenceEncoder, _ tokenizer: WordPieceTokenizer,
-        _ device: Device
+        _ device: Device, _ compiler: CompilerOptions
     ) throws -> DeviceRun {
-        let embedder = SentenceEmbedder(encoder: encoder, tokenizer: tokenizer, device: device)
+        let embedder = SentenceEmbedder(
+            encoder: encoder, tokenizer: tokenizer, device: device, compiler: compiler)
         let clock = ContinuousClock()
         let compileStart = clock.now
         let report = try embedder.report(for: query)
@@ -169,14 +222,19 @@ import SentenceEmbeddingModel
         }
         print("")
         let width = max(6, runs.map(\.device.id.count).max() ?? 6)
-        let columns = ["query ms", "lines/s", "compile ms", "largest difference to \(runs[0].device.id)"]
+        var columns = ["query ms", "lines/s", "compile ms", "largest difference to \(runs[0].device.id)"]
+        if runs[0].cosine != nil { columns.append("least cosine to the file's weights") }
         print("\("device".padding(toLength: width, withPad: " ", startingAt: 0))  \(columns.joined(separator: "  "))")
         for run in runs {
             let name = run.device.id.padding(toLength: width, withPad: " ", startingAt: 0)
-            let numbers = [
+            var numbers = [
                 String(format: "%8.2f", run.querySeconds * 1000), String(format: "%7.1f", run.linesPerSecond),
                 String(format: "%10.1f", run.compileSeconds * 1000), String(format: "%.2e", difference(run, runs[0])),
             ]
+            if let cosine = run.cosine {
+                numbers[3] = numbers[3].padding(toLength: columns[3].count, withPad: " ", startingAt: 0)
+                numbers.append(String(format: "%.6f", cosine))
+            }
             print("\(name)  \(numbers.joined(separator: "  "))")
         }
         for run in runs where Set(run.matches.map(\.line)) != Set(runs[0].matches.map(\.line)) {
@@ -193,6 +251,8 @@ import SentenceEmbeddingModel
             var linesPerSecond: Double
             var compileMilliseconds: Double
             var largestDifference: Float
+            /// With --weight-type: the least cosine of any text's embedding to that of the weights in the file.
+            var leastCosine: Double?
             var report: CompilationReport?
         }
         var schema = 1
@@ -208,7 +268,8 @@ import SentenceEmbeddingModel
                 .init(
                     device: run.device.id, matches: run.matches, queryMilliseconds: run.querySeconds * 1000,
                     linesPerSecond: run.linesPerSecond, compileMilliseconds: run.compileSeconds * 1000,
-                    largestDifference: difference(run, runs[0]), report: report ? run.report : nil)
+                    largestDifference: difference(run, runs[0]), leastCosine: run.cosine,
+                    report: report ? run.report : nil)
             })
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

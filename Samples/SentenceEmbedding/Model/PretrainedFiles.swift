@@ -11,7 +11,8 @@ public enum PretrainedFilesError: Error, Hashable, Sendable, CustomStringConvert
     case noFetchScript(folder: String)
     /// The script that fetches the files could not be started or failed.
     case fetchFailed(script: String, reason: String)
-
+    /// Weights of one scalar type cannot be had in another.
+    case unusableWeights(type: String, wanted: String)
     /// A file has other content than this model needs.
     case brokenFile(path: String, reason: String)
 
@@ -24,6 +25,8 @@ public enum PretrainedFilesError: Error, Hashable, Sendable, CustomStringConvert
             "the weights are not in \(folder); run scripts/fetch_weights in the repository or pass their folder"
         case .fetchFailed(let script, let reason):
             "\(script) could not fetch the weights: \(reason)"
+        case .unusableWeights(let type, let wanted):
+            "weights in \(type) cannot be had in \(wanted); there are float32, bfloat16 and float16"
         case .brokenFile(let path, let reason):
             "\(path): \(reason); scripts/fetch_weights prints a folder that is complete"
         }

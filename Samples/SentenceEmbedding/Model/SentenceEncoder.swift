@@ -70,12 +70,12 @@ struct Linear: Sendable {
     let weight: Tensor
     let bias: Tensor
 
-    init(_ weights: SafetensorsFile, _ name: String) throws {
-        weight = Tensor(try weights.tensor(named: "\(name).weight"))
-        bias = Tensor(try weights.tensor(named: "\(name).bias"))
+    init(_ weights: WeightReader, _ name: String) throws {
+        weight = try weights.tensor("\(name).weight")
+        bias = try weights.tensor("\(name).bias")
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight, bias) }
+    func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight.widened, bias.widened) }
 }
 
 /// Layer normalisation of the last dimension.
@@ -84,13 +84,21 @@ struct LayerNorm: Sendable {
     let bias: Tensor
     let epsilon: Double
 
-    init(_ weights: SafetensorsFile, _ name: String, epsilon: Double) throws {
-        scale = Tensor(try weights.tensor(named: "\(name).weight"))
-        bias = Tensor(try weights.tensor(named: "\(name).bias"))
+    init(_ weights: WeightReader, _ name: String, epsilon: Double) throws {
+        scale = try weights.tensor("\(name).weight")
+        bias = try weights.tensor("\(name).bias")
         self.epsilon = epsilon
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor { x.layerNormalization(scale: scale, bias: bias, epsilon: epsilon) }
+    func callAsFunction(_ x: Tensor) -> Tensor {
+        x.layerNormalization(scale: scale.widened, bias: bias.widened, epsilon: epsilon)
+    }
+}
+
+extension Tensor {
+    /// Weights in the type that everything is computed in. Those that are stored in fewer bits stay so in memory: devices
+    /// widen them where they read them.
+    fileprivate var widened: Tensor { convert(.float32) }
 }
 
 /// One transformer layer: attention and feed-forward, each with a residual connection and a normalisation after it.
@@ -100,7 +108,7 @@ struct EncoderLayer: Sendable {
     let widen, narrow: Linear
     let heads: Int
 
-    init(_ weights: SafetensorsFile, _ index: Int, _ configuration: EncoderConfiguration) throws {
+    init(_ weights: WeightReader, _ index: Int, _ configuration: EncoderConfiguration) throws {
         let name = "encoder.layer.\(index)"
         query = try Linear(weights, "\(name).attention.self.query")
         key = try Linear(weights, "\(name).attention.self.key")
@@ -136,13 +144,16 @@ public struct SentenceEncoder: Sendable {
     private let norm: LayerNorm
     private let layers: [EncoderLayer]
 
-    /// Reads the weights, which stay mapped and are not copied. Throws where a file or a tensor is missing or broken.
-    public init(_ files: PretrainedFiles) throws {
+    /// Reads the weights. Throws where a file or a tensor is missing or broken.
+    ///
+    /// - Parameter weightType: the type in which they are kept in memory (float32, bfloat16 or float16), rounded to nearest
+    ///   even; nil leaves them as they are in the file, mapped and not copied. Activations are float32 in any case.
+    public init(_ files: PretrainedFiles, weightType: ScalarType? = nil) throws {
         configuration = try EncoderConfiguration(file: files.configuration)
-        let weights = try SafetensorsFile(path: files.weights)
-        tokens = Tensor(try weights.tensor(named: "embeddings.word_embeddings.weight"))
-        positions = Tensor(try weights.tensor(named: "embeddings.position_embeddings.weight"))
-        types = Tensor(try weights.tensor(named: "embeddings.token_type_embeddings.weight"))
+        let weights = try WeightReader(path: files.weights, type: weightType)
+        tokens = try weights.tensor("embeddings.word_embeddings.weight")
+        positions = try weights.tensor("embeddings.position_embeddings.weight")
+        types = try weights.tensor("embeddings.token_type_embeddings.weight")
         norm = try LayerNorm(weights, "embeddings.LayerNorm", epsilon: configuration.layerNormEps)
         var layers: [EncoderLayer] = []
         for index in 0..<configuration.numHiddenLayers {
@@ -154,9 +165,9 @@ public struct SentenceEncoder: Sendable {
     /// The last hidden state [batch, length, width] of token ids and attention mask, both int32 [batch, length].
     public func hiddenState(ids: Tensor, mask: Tensor) -> Tensor {
         guard ids.rank == 2 else { return ids }
-        let words = tokens.take(ids)
-        let places = positions[0..<ids.shape[1]]
-        var x = norm(words + places + types[0])
+        let words = tokens.take(ids).widened
+        let places = positions[0..<ids.shape[1]].widened
+        var x = norm(words + places + types[0].widened)
         // A bool mask [batch, 1, 1, length] lets every query see the tokens and not the padding.
         let visible = (mask .!= Tensor(Int32(0))).expandDimensions(1, 2)
         for layer in layers { x = layer(x, mask: visible) }

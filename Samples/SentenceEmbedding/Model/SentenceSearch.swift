@@ -14,12 +14,16 @@ public final class SentenceEmbedder: Sendable {
     private static let lengthStep = 16
 
     /// An embedder on `device`. Nothing is compiled before the first text.
-    public init(encoder: SentenceEncoder, tokenizer: WordPieceTokenizer, device: Device) {
+    public init(
+        encoder: SentenceEncoder, tokenizer: WordPieceTokenizer, device: Device,
+        compiler: CompilerOptions = CompilerOptions()
+    ) {
         self.device = device
         self.tokenizer = tokenizer
         width = encoder.configuration.hiddenSize
         var options = ProgramOptions()
         options.label = "sentence embedding"
+        options.compiler = compiler
         function = compile(device: device, options: options) { (ids: Tensor, mask: Tensor) in
             encoder.embedding(ids: ids, mask: mask)
         }
@@ -78,6 +82,25 @@ public struct SearchMatch: Sendable, Hashable, Codable {
     public var text: String
     /// The cosine of the angle between the two vectors, -1 to 1.
     public var similarity: Float
+}
+
+/// The least cosine between rows of `width` numbers and the rows of another matrix at the same places; 1 where there are none.
+/// Rows of zeros are like no others.
+public func leastCosine(_ rows: [Float], _ others: [Float], width: Int) -> Double {
+    var least = 1.0
+    for start in stride(from: 0, to: min(rows.count, others.count), by: max(1, width)) {
+        var (dot, norm, otherNorm) = (0.0, 0.0, 0.0)
+        for index in start..<min(start + max(1, width), rows.count, others.count) {
+            let (x, y) = (Double(rows[index]), Double(others[index]))
+            dot += x * y
+            norm += x * x
+            otherNorm += y * y
+        }
+        let cosine = dot / (norm * otherNorm).squareRoot()
+        // Also where it is no number.
+        if !(cosine >= least) { least = cosine.isNaN ? 0 : cosine }
+    }
+    return least
 }
 
 /// The `count` rows of `embeddings` nearest to `query`, nearest first. Vectors have length 1, so the product is the

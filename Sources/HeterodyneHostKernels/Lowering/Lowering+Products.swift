@@ -6,11 +6,15 @@ import HeterodyneBackend
 import HeterodyneGraph
 
 extension Lowering {
-    /// Emits `result = a b` for float32 or float64, with elementwise work on every finished tile.
+    /// Emits `result = a b` for float32 or float64, with elementwise work on every finished tile. `b` may be of a shorter
+    /// type; it is widened when it is packed, or else at every run.
     func emitProduct(
         _ a: StridedView, _ b: StridedView, _ shape: ProductShape, _ result: StridedView, _ epilogue: ProductEpilogue?
     ) throws(BackendError) {
         let isPacked = packs(b, shape)
+        if !isPacked, b.type != result.type {
+            return try emitProduct(a, converted(b, to: result.type), shape, result, epilogue)
+        }
         let left = matrix(a, shape.leftBatch, shape.leftFree, shape.leftContracting, asItIs: isPacked)
         let right =
             MatrixOperand(b, batch: shape.rightBatch, rows: shape.rightContracting, columns: shape.rightFree)
@@ -40,6 +44,11 @@ extension Lowering {
         }
         let (extents, strides) = Strides.merged(batchExtents, lists)
         let batchCount = Strides.count(extents)
+        // What follows but the packed product reads the factor itself.
+        let readsItself = batchCount != 1 || (epilogue == nil && (m == 1 || shape.n == 1))
+        if readsItself, b.type != result.type {
+            return try emitProduct(a, converted(b, to: result.type), shape, result, epilogue)
+        }
         if epilogue == nil, batchCount == 1, m == 1 || shape.n == 1,
             emitVectorProduct(left, right, m: m, n: shape.n, k: shape.k, result)
         {

@@ -57,6 +57,8 @@ final class Lowering {
     private var stepArguments: [Argument] = []
     private var values: [[StridedView]] = []
     private var uses: [[Int]] = []
+    /// Conversions of constant factors that the products read as they are.
+    private var widenedFactors: Set<Int> = []
     private var scalarConstants: [UInt64: Int] = [:]
     /// The literals behind constant blocks, by block.
     var constantOwners: [Int: LiteralStorage] = [:]
@@ -79,6 +81,7 @@ final class Lowering {
     func run() throws(BackendError) -> Result {
         uses = graph.nodes.map { [Int](repeating: 0, count: $0.resultTypes.count) }
         values = [[StridedView]](repeating: [], count: graph.nodes.count)
+        widenedFactors = graph.widenedFactors
         for node in graph.nodes {
             for operand in node.operands { uses[Int(operand.node)][Int(operand.result)] += 1 }
         }
@@ -110,6 +113,7 @@ final class Lowering {
         let results: [StridedView]
         switch node.operation {
         case .parameter(let input, _, let type): results = [try lowerInput(input, type)]
+        case .primitive where widenedFactors.contains(index): results = [view(node.operands[0])]
         case .primitive(let primitive): results = try lower(primitive, node)
         case .composite(let composite):
             if let region = composite as? FusedRegion {
