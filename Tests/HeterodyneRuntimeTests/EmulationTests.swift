@@ -1,6 +1,7 @@
 // Heterodyne: programs on devices that lack scalar types, and devices that must not emulate.
 // SPDX-License-Identifier: Apache-2.0
 
+import Heterodyne
 import HeterodyneBackend
 import HeterodyneCompiler
 import HeterodyneGraph
@@ -121,6 +122,18 @@ struct EmulationTests {
         try check(try program.call([Literal(x), Literal(n)]), within: 0x1p-44)
         // A second time, after whatever the first did to buffers.
         try check(try program.call([Literal(x), Literal(n)]), within: 0x1p-44)
+    }
+
+    @Test(
+        "Every device that is here emulates what is masked, alone and fused",
+        arguments: [TypeMask(.float64), TypeMask(.float64, TypeMask.compute), TypeMask(.int64)])
+    func devices(mask: TypeMask) throws {
+        for device in Runtime.shared.registry.devices {
+            let program = try Runtime.shared.compile(
+                graph(), on: device.masking([mask]), options: options("float64=emulate"))
+            #expect(program.report.entries.contains { $0.kind == .legalization }, "\(device.id)")
+            try check(try program.call([Literal(x), Literal(n)]), within: 0x1p-44)
+        }
     }
 
     @Test("Under fallback another device computes, and what is only moved stays")
