@@ -60,6 +60,14 @@ struct ScienceSampleTests {
         }
     }
 
+    @Test("a plot that cannot be written is status 1 and one line that names it", arguments: small.keys.sorted())
+    func plot(name: String) throws {
+        let path = "/nonexistent/folder/plot.svg"
+        let outcome = try Command(name).run(Self.small[name, default: []] + ["--device", "reference", "--plot", path])
+        #expect(outcome.status == 1 && outcome.messages.contains("cannot write '\(path)'"), "\(outcome.messages)")
+        #expect(outcome.messages.split(whereSeparator: \.isNewline).count == 1)
+    }
+
     @Test("wrong usage is 64, an unknown device 1", arguments: small.keys.sorted())
     func usage(name: String) throws {
         for flags in [

@@ -72,7 +72,7 @@ import SamplePolicies
         }
     }
 
-    /// Why the only way that was asked for does not run.
+    /// Why the only way that was asked for does not run, or why the plot is not written.
     private struct Refusal: Error, CustomStringConvertible { let description: String }
 
     private func ways() throws -> [PolicyWay] {
@@ -99,7 +99,12 @@ import SamplePolicies
         }
         if !compare, let refusal = runs.first?.refusal { throw Refusal(description: refusal) }
         if json { print(try runs.json()) } else { printText(runs, results, model) }
-        if let plot { try Data(figure(runs, results).svg().utf8).write(to: URL(fileURLWithPath: plot)) }
+        if let plot {
+            let picture = Data(figure(runs, results).svg().utf8)
+            do { try picture.write(to: URL(fileURLWithPath: plot)) } catch {
+                throw Refusal(description: "cannot write '\(plot)' (\(error.localizedDescription))")
+            }
+        }
     }
 
     // MARK: - Output
