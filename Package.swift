@@ -162,7 +162,7 @@ let package = Package(
             "HeterodyneVulkanTests",
             [
                 "HeterodyneGraph", "HeterodyneBackend", "HeterodyneKernelIR", "HeterodyneVulkan", "HeterodyneReference",
-                "HeterodyneOps", "HeterodyneRuntime", "HeterodyneConformance", "HeterodyneEmulation",
+                "HeterodyneOps", "HeterodyneCompiler", "HeterodyneRuntime", "HeterodyneConformance", "HeterodyneEmulation",
             ]),
         tests("HeterodyneWeightsTests", ["HeterodyneGraph", "HeterodyneWeights"], resources: [.copy("Fixtures")]),
         tests(

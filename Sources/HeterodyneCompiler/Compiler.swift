@@ -71,8 +71,10 @@ public struct Compiler: Sendable {
         if options.isStrict, let refusal = context.report.strictRefusal { throw refusal }
         var parts: [CompiledGraph.Part] = []
         for segment in segments {
-            let inner = PassContext(
-                target: targets[segment.target], options: options, evaluator: evaluator, label: label)
+            var target = targets[segment.target]
+            // Kernels that emulate a type take it in regions like any other.
+            target.capabilities.fusion.scalarTypes.formUnion(segment.emulatedTypes)
+            let inner = PassContext(target: target, options: options, evaluator: evaluator, label: label)
             let lowered = try Pipeline.afterPlacement(options).run(segment.part.graph, in: inner)
             context.report.passes += inner.report.passes
             context.report.merge(inner.report.entries)
