@@ -162,7 +162,8 @@ let package = Package(
             "HeterodyneVulkanTests",
             [
                 "HeterodyneGraph", "HeterodyneBackend", "HeterodyneKernelIR", "HeterodyneVulkan", "HeterodyneReference",
-                "HeterodyneOps", "HeterodyneCompiler", "HeterodyneRuntime", "HeterodyneConformance", "HeterodyneEmulation",
+                "HeterodyneOps", "HeterodyneCompiler", "HeterodyneRuntime", "HeterodyneConformance",
+                "HeterodyneEmulation",
             ]),
         tests("HeterodyneWeightsTests", ["HeterodyneGraph", "HeterodyneWeights"], resources: [.copy("Fixtures")]),
         tests(
