@@ -34,11 +34,22 @@ struct CompileCommand: ParsableCommand {
 
     @OptionGroup(title: "Report") var reporting: ReportOptions
 
+    @Option(
+        name: .customLong("types"),
+        help: ArgumentHelp(
+            """
+            What happens where the device lacks a scalar type: fallback, emulate, demote or error, for all types or by \
+            type: float64=emulate,int64=error.
+            """, valueName: "policy"))
+    var types = ""
+
     @Flag(help: "Treat every decision that is not free as an error.")
     var strict = false
 
     @Flag(help: "Do not fuse.")
     var unfused = false
+
+    func validate() throws { _ = try scalarTypePolicy(types) }
 
     func run() throws {
         let text = try read(file)
@@ -48,6 +59,7 @@ struct CompileCommand: ParsableCommand {
         options.label = file
         options.compiler.recordsStages = true
         options.compiler.isStrict = strict
+        options.compiler.scalarTypes = try scalarTypePolicy(types)
         options.compiler.fuses = !unfused
         let program: Program
         do {
