@@ -66,7 +66,9 @@ struct EmbeddingTests {
     }
 
     /// Every weight in 16 bits: the least cosine to the float32 embeddings of PyTorch is told and at least 0.999.
-    private static func expectDirection(_ device: Device, _ type: ScalarType) throws {
+    @discardableResult private static func expectDirection(
+        _ device: Device, _ type: ScalarType
+    ) throws -> SentenceEmbedder {
         let encoder = try SentenceEncoder(Pretrained.files(), weightType: type)
         let embedder = SentenceEmbedder(encoder: encoder, tokenizer: try Pretrained.tokenizer(), device: device)
         let sentences = try sentences(for: device).sorted { $0.ids.count < $1.ids.count }
@@ -77,6 +79,16 @@ struct EmbeddingTests {
         #expect(cosine >= 0.999, "\(device), \(type)")
         // Rounding the weights changes something, or they were not rounded.
         #expect(cosine < 0.999_999_99, "\(device), \(type)")
+        return embedder
+    }
+
+    @Test("weights in bfloat16 run on devices without bfloat16, and the report says how", arguments: Device.all)
+    func maskedWeights(device: Device) throws {
+        let embedder = try Self.expectDirection(device.masking(.bfloat16), .bfloat16)
+        let report = try embedder.report(for: "I forgot my login")
+        let lines = report.entries.filter { $0.rule == "bfloat16=emulate" }
+        #expect(lines.contains { $0.kind == .legalization && $0.location?.contains("SentenceEncoder") == true })
+        #expect(report.entries.allSatisfy { $0.kind != .fallback && $0.device == device.id })
     }
 
     @Test("the cosine of rows") func cosines() {
