@@ -23,9 +23,9 @@ public final class ModelRunner: Sendable {
     public let devices: DeviceSet?
     /// The options.
     public let options: ModelOptions
-    private let runtime: Runtime
+    let runtime: Runtime
     private let evaluator: any Evaluator
-    private let importer: ONNXImporter
+    let importer: ONNXImporter
     private let plans: Mutex<PlanCache>
 
     /// A runner of `model` on `device`. Throws `unsupported` where the runtime has no evaluator for constants.
@@ -122,7 +122,7 @@ public final class ModelRunner: Sendable {
         }
     }
 
-    private func checkNames(_ names: some Sequence<String>) throws(ModelError) {
+    func checkNames(_ names: some Sequence<String>) throws(ModelError) {
         let known = Set(model.graph.inputs.map(\.name))
         for name in names.sorted() where !known.contains(name) {
             let list = model.graph.inputs.map { "'\($0.name)'" }.joined(separator: ", ")
@@ -255,7 +255,7 @@ public final class ModelRunner: Sendable {
         return value
     }
 
-    private static func flatten(_ data: ONNXData, into slots: inout [SlotValue]) {
+    static func flatten(_ data: ONNXData, into slots: inout [SlotValue]) {
         switch data {
         case .tensor(_, let literal): slots.append(.literal(literal))
         case .text: break

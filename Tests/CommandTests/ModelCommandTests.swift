@@ -74,6 +74,28 @@ struct ModelCommandTests {
         }
     }
 
+    @Test("a batch is split over devices, as measured or as asked for", .enabled(if: Device.all.count > 1))
+    func split() throws {
+        let model = repository.appending(path: "Tests/HeterodyneONNXTests/Fixtures/mlp.onnx").path
+        let names = Device.all.prefix(2).map(\.id)
+        let common = ["run", model, "--dim", "batch=9", "--input", "random"]
+        let measured = try heterodyne(common + ["--split", names.joined(separator: ","), "--compare", "reference"])
+        #expect(measured.status == 0, "\(measured.messages)")
+        #expect(measured.output.contains("difference between \(names[0]) and \(names[1]) and reference:"))
+        let given = try heterodyne(common + ["--split", "\(names[0])=1,\(names[1])=2", "--report"])
+        #expect(given.status == 0, "\(given.messages)")
+        for words in [
+            "split over 2 devices", "rows 0 to 2 of 9", "rows 3 to 8 of 9", "66.7% of the rows: as asked for",
+        ] {
+            #expect(given.output.contains(words), "\(given.output)")
+        }
+        for wrong in ["\(names[0]),\(names[0])", "\(names[0])=1,\(names[1])", ",", "\(names[0])=x", "nowhere"] {
+            #expect(try heterodyne(common + ["--split", wrong]).status == 64, "\(wrong)")
+        }
+        #expect(try heterodyne(common + ["--split", names[0], "--device", names[0]]).status == 64)
+        #expect(try heterodyne(common + ["--split", names[0], "--profile"]).status == 64)
+    }
+
     @Test("a profile is a table and a trace")
     func profile() throws {
         let folder = try temporaryFolder()

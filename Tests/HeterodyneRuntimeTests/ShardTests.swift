@@ -289,6 +289,7 @@ struct ShardTests {
         let single = try runtime(backends).sharded(
             Self.graph(rows: 1), over: backends.map(\.device), options: Self.options())
         #expect(single.shares.map(\.device.id) == ["d0"] && single.speeds.isEmpty)
+        #expect(single.report.entries[0].reason == "100% of the rows: too few rows to split; no row for d1")
     }
 
     // MARK: Refusals

@@ -91,6 +91,14 @@ public final class ShardedProgram: Sendable {
             programs.append(program)
             lines.append(Self.line(share, program, rowCount, isGiven: options.shares != nil))
         }
+        // Devices that were named and get nothing are told too.
+        let idle = devices.filter { device in !shares.contains { $0.device == device } }
+        if !idle.isEmpty, !lines.isEmpty {
+            let names = idle.map { device in
+                device.id + (speeds[device.id].map { " (\(Self.number($0)) rows/s measured)" } ?? "")
+            }
+            lines[0].reason += "; no row for \(names.joined(separator: ", "))"
+        }
         self.shares = shares
         self.programs = programs
         measured = Mutex(speeds)
@@ -134,18 +142,20 @@ public final class ShardedProgram: Sendable {
         return try runtime.program(for: graph, on: device, options: options.program)
     }
 
+    /// A number for people, without more digits than it is worth.
+    private static func number(_ value: Double) -> String {
+        value >= 100 ? "\(Int(min(value, 1e15).rounded()))" : "\((value * 10).rounded() / 10)"
+    }
+
     private static func line(
         _ share: BatchShare, _ program: Program, _ rowCount: Int, isGiven: Bool
     ) -> CompilationReport.Share {
-        func number(_ value: Double) -> String {
-            value >= 100 ? "\(Int(min(value, 1e15).rounded()))" : "\((value * 10).rounded() / 10)"
-        }
         let part = rowCount > 0 ? Double(share.rows.count) / Double(rowCount) : 1
         let cause: String
         if isGiven {
             cause = "as asked for"
         } else if let speed = share.speed {
-            cause = "\(number(speed)) rows/s measured"
+            cause = "\(Self.number(speed)) rows/s measured"
         } else {
             cause = rowCount < 2 ? "too few rows to split" : "the only device"
         }
@@ -155,7 +165,7 @@ public final class ShardedProgram: Sendable {
         }
         return CompilationReport.Share(
             device: share.device.id, rows: share.rows, rule: isGiven ? "given" : "measured",
-            reason: "\(number(part * 100))% of the rows: \(cause)",
+            reason: "\(Self.number(part * 100))% of the rows: \(cause)",
             resultTypes: program.outputs.map(\.type.description).joined(separator: ", "), byteCount: bytes,
             seconds: share.speed.flatMap { $0 > 0 ? Double(share.rows.count) / $0 : nil }, report: program.report)
     }
