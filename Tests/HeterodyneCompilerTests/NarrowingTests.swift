@@ -169,6 +169,44 @@ struct NarrowingTests {
         }
     }
 
+    /// A normalization with its epsilon in float64 and an embedding by int64 positions, as exporters write them.
+    @Test("A float32 model with a float64 epsilon and int64 positions compiles strictly without these types")
+    func strict() throws {
+        let graph = try parse(
+            """
+            heterodyne 1
+            graph(%0 "table": float32[16, 4], %1 "mask": bool[3]) {
+            %2 = iota() {type = int64[3], dimension = 0} : int64[3]
+            %3 = convert(%1) {to = int64} : int64[3]
+            %4 = multiply(%2, %3) : int64[3]
+            %5 = constant() {value = int64[3] splat 1} : int64[3]
+            %6 = add(%4, %5) : int64[3]
+            %7 = reshape(%6) {shape = <3, 1>} : int64[3, 1]
+            %8 = gather(%0, %7) {dimensions = [0]} : float32[3, 4]
+            %9 = multiply(%8, %8) : float32[3, 4]
+            %10 = reduce(%9) {kind = "sum", dimensions = [1]} : float32[3]
+            %11 = constant() {value = float64[] splat 1e-05} : float64[]
+            %12 = convert(%11) {to = float32} : float32[]
+            %13 = broadcast(%12) {shape = <3>, dimensions = []} : float32[3]
+            %14 = add(%10, %13) : float32[3]
+            %15 = sqrt(%14) : float32[3]
+            return "r" = %15
+            }
+            """)
+        var options = CompilerOptions()
+        options.isStrict = true
+        options.scalarTypes = .uniform(.error)
+        let compiled = try Compiler(targets: [Self.target], options: options, evaluator: ReferenceEvaluator())
+            .compile(graph)
+        #expect(compiled.placed.scalarTypes.isDisjoint(with: Self.wide), "\(compiled.placed)")
+        #expect(compiled.report.costlyEntries.isEmpty)
+        #expect(compiled.report.entries.contains { $0.kind == .legalization && $0.rule == "int64 proved in int32" })
+        var random = RandomGraphs(seed: 12)
+        for _ in 0..<4 {
+            try expectEquivalent(graph, compiled.placed, random.inputs(for: graph), "a model with an epsilon")
+        }
+    }
+
     @Test("Lines name the node, its place, the rule and the reason")
     func lines() throws {
         let builder = GraphBuilder()
