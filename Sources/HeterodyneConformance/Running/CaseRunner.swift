@@ -140,6 +140,10 @@ struct CaseRunner: Sendable {
             switch primitive.code.group {
             case .elementwise, .contraction, .reduction:
                 if case .select = primitive { continue }
+                // Of nothing, or of one element each, nothing is computed.
+                let counts = node.operands.map { (try? graph.type(of: $0).elementCount()) ?? 1 }
+                if counts.contains(0) { continue }
+                if case .reduce = primitive, counts.first == (try? node.resultTypes.first?.elementCount()) { continue }
                 if conditions.hides(NodeSignature(node, in: graph)) { return true }
             case .source, .movement, .sorting, .control: continue
             }
