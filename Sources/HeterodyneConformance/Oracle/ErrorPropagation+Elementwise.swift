@@ -118,7 +118,9 @@ extension ErrorPropagation {
             var inherited = try steep.compare(.less, root).select(steep, root)
             let mayBeNegative = try x.value.compare(.less, error).and(error.compare(.greater, 0))
             inherited = try mayBeNegative.select(error.like(.infinity), inherited)
-            return try unknown(where: mayBeNegative, finished(value, type, inherited: inherited, ulp: ulp))
+            // Clearly negative numbers have no root on any device; around zero they may.
+            let isNearZero = try x.value.abs().compare(.lessOrEqual, error).and(error.compare(.greater, 0))
+            return try unknown(where: isNearZero, finished(value, type, inherited: inherited, ulp: ulp))
         case .sin, .cos:
             if limits.standIns[type.scalarType] == .pairs { return try waveOfPairs(value, x, type, ulp: ulp) }
             guard let error = x.error else { return try finished(value, type, inherited: nil, ulp: ulp) }
@@ -220,7 +222,8 @@ extension ErrorPropagation {
             let mayVanish = try size.compare(.lessOrEqual, dx).and(dx.compare(.greater, 0))
             let mayBeInfinite = try (dx + dy).compare(.equal, .infinity)
             // Negative bases have powers only of integers.
-            let mayBeWhole = try x.value.compare(.less, 0).and(dy.compare(.greater, 0))
+            let holdsInteger = try (y.value - dy).floor().compare(.notEqual, (y.value + dy).floor())
+            let mayBeWhole = try x.value.compare(.less, 0).and(dy.compare(.greater, 0)).and(holdsInteger)
             var unchanged = try dx.like(0)
             if let extra { unchanged = extra }
             return try unknown(
