@@ -24,6 +24,13 @@ func backend(_ folder: String, _ dependencies: [Target.Dependency]) -> Target {
         swiftSettings: settings)
 }
 
+/// A backend of this package as a plugin: the shared library `libheterodyne-NAME.so`.
+func plugin(_ folder: String) -> Target {
+    .target(
+        name: "Heterodyne\(folder)Plugin", dependencies: ["HeterodynePluginKit", "Heterodyne\(folder)"],
+        path: "Backends/Plugins/\(folder)", swiftSettings: settings)
+}
+
 /// A command under `Sources/`.
 func command(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -42,6 +49,12 @@ let package = Package(
         .library(name: "HeterodyneConformance", targets: ["HeterodyneConformance"]),
         .library(name: "HeterodyneWeights", targets: ["HeterodyneWeights"]),
         .library(name: "HeterodyneONNX", targets: ["HeterodyneONNX", "HeterodyneModels"]),
+        .library(
+            name: "HeterodynePluginKit", targets: ["HeterodyneGraph", "HeterodyneBackend", "HeterodynePluginKit"]),
+        .library(name: "heterodyne-reference", type: .dynamic, targets: ["HeterodyneReferencePlugin"]),
+        .library(name: "heterodyne-openblas", type: .dynamic, targets: ["HeterodyneOpenBLASPlugin"]),
+        .library(name: "heterodyne-vulkan", type: .dynamic, targets: ["HeterodyneVulkanPlugin"]),
+        .library(name: "heterodyne-simulated", type: .dynamic, targets: ["HeterodyneSimulatedPlugin"]),
         .executable(name: "devquery", targets: ["devquery"]),
         .executable(name: "heterodyne", targets: ["heterodyne-cli"]),
         .executable(name: "SentenceEmbedding", targets: ["SentenceEmbedding"]),
@@ -58,6 +71,8 @@ let package = Package(
         // The language and the contract.
         module("HeterodyneGraph", []),
         module("HeterodyneBackend", ["HeterodyneGraph"]),
+        // Small files that people write.
+        module("HeterodyneJSON", []),
         // Wider and narrower scalar types from float32 and 32-bit words.
         module("HeterodyneEmulation", []),
         // Composites, passes, runtime.
@@ -78,8 +93,26 @@ let package = Package(
         backend("Reference", ["HeterodyneGraph", "HeterodyneBackend"]),
         backend("OpenBLAS", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels"]),
         backend("Vulkan", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneKernelIR", "CVulkan"]),
+        // Plugins: the C interface, those who load them, those who are one.
+        .target(name: "CHeterodynePlugin"),
+        .target(name: "CPluginProbe", dependencies: ["CHeterodynePlugin"]),
+        module(
+            "HeterodynePluginHost",
+            ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneJSON", "CHeterodynePlugin", "CPluginProbe"]),
+        module("HeterodynePluginKit", ["HeterodyneGraph", "HeterodyneBackend", "CHeterodynePlugin"]),
+        plugin("Reference"),
+        plugin("OpenBLAS"),
+        plugin("Vulkan"),
+        plugin("Simulated"),
+        // Chips as data, and what work takes on them.
+        .target(
+            name: "HeterodyneRoofline", dependencies: ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneJSON"],
+            resources: [.embedInCode("Profiles")], swiftSettings: settings),
+        backend(
+            "Simulated",
+            ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels", "HeterodyneRoofline"]),
         // Files, the user's API, conformance.
-        module("HeterodyneWeights", ["HeterodyneGraph"]),
+        module("HeterodyneWeights", ["HeterodyneGraph", "HeterodyneJSON"]),
         .target(
             name: "HeterodyneONNX", dependencies: ["HeterodyneGraph", "HeterodyneOps", protobuf], exclude: ["Schema"],
             swiftSettings: settings),
@@ -98,14 +131,15 @@ let package = Package(
             [
                 "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
                 "HeterodyneWeights", "HeterodyneONNX", "HeterodyneModels", "HeterodyneReference", "HeterodyneOpenBLAS",
-                "HeterodyneVulkan",
+                "HeterodyneVulkan", "HeterodynePluginHost",
             ]),
         // Commands and samples.
         command("devquery", ["Heterodyne", "HeterodyneConformance", argumentParser]),
         .executableTarget(
             name: "heterodyne-cli",
             dependencies: [
-                "Heterodyne", "HeterodyneConformance", "HeterodyneONNX", "HeterodyneModels", argumentParser,
+                "Heterodyne", "HeterodyneConformance", "HeterodyneONNX", "HeterodyneModels", "HeterodyneRoofline",
+                argumentParser,
             ],
             path: "Sources/heterodyne", swiftSettings: settings),
         .target(
@@ -140,6 +174,23 @@ let package = Package(
         tests("HeterodyneEmulationTests", ["HeterodyneEmulation"]),
         tests("HeterodyneGraphTests", ["HeterodyneGraph", "HeterodyneOps"]),
         tests("HeterodyneBackendTests", ["HeterodyneGraph", "HeterodyneBackend"]),
+        tests("HeterodyneJSONTests", ["HeterodyneJSON"]),
+        tests(
+            "HeterodynePluginHostTests",
+            ["Heterodyne", "HeterodynePluginHost", "HeterodyneReference", "CHeterodynePlugin", "CPluginProbe"],
+            resources: [.copy("Fixtures")]),
+        tests(
+            "HeterodynePluginKitTests",
+            [
+                "Heterodyne", "HeterodyneConformance", "HeterodynePluginHost", "HeterodynePluginKit",
+                "HeterodyneReference", "HeterodyneOpenBLAS", "CHeterodynePlugin",
+            ]),
+        tests("PluginFaultTests", ["Heterodyne", "HeterodynePluginHost"], resources: [.copy("Fixtures")]),
+        tests("VendorPluginTests", ["Heterodyne", "HeterodyneConformance", "SentenceEmbeddingModel"]),
+        tests("HeterodyneRooflineTests", ["Heterodyne", "HeterodyneRoofline"]),
+        tests(
+            "HeterodyneSimulatedTests",
+            ["Heterodyne", "HeterodyneSimulated", "HeterodyneRoofline", "SentenceEmbeddingModel", "HeatEquationModel"]),
         tests(
             "HeterodyneOpsTests",
             ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneReference", "HeterodyneWeights"],

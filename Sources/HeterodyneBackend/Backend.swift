@@ -157,6 +157,10 @@ public protocol Invocation: AnyObject {
 
     /// Runs the program and returns the nanoseconds of each step, in the order of `stepDescriptions`.
     func profile() throws(BackendError) -> [UInt64]
+
+    /// What the last run counted or estimated, for instance energy or the time that a simulated chip would take. The
+    /// default is nothing.
+    func measurements() throws(BackendError) -> [Measurement]
 }
 
 extension Invocation {
@@ -164,6 +168,8 @@ extension Invocation {
     public func unbind(input index: Int) {}
     /// Does nothing: the buffer stays bound until another is.
     public func unbind(output index: Int) {}
+    /// Nothing.
+    public func measurements() throws(BackendError) -> [Measurement] { [] }
 }
 
 /// How far an evaluation may go; beyond it ends in an error.

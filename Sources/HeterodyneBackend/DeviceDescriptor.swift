@@ -25,6 +25,9 @@ public struct DeviceDescriptor: Sendable, Hashable, Codable, Identifiable {
     public var kind: Kind
     /// Whether the device is emulated in software, such as a rasterizer on the CPU.
     public var isSoftware: Bool
+    /// Whether the device stands for hardware that is not there, with times that are computed and not measured. It is used
+    /// only where it is named: never by default, as a fallback or in an automatic set.
+    public var isSimulated: Bool
     /// For people: the model of the processor or card.
     public var name: String
     /// Who made it, as it reports itself.
@@ -44,7 +47,8 @@ public struct DeviceDescriptor: Sendable, Hashable, Codable, Identifiable {
 
     /// A description of a device.
     public init(
-        id: String, backend: String, kind: Kind, isSoftware: Bool = false, name: String, vendor: String, threads: Int,
+        id: String, backend: String, kind: Kind, isSoftware: Bool = false, isSimulated: Bool = false, name: String,
+        vendor: String, threads: Int,
         memoryByteCount: Int, freeMemoryByteCount: Int? = nil, versions: [String: String] = [:],
         details: [String: String] = [:], fingerprint: String
     ) {
@@ -52,6 +56,7 @@ public struct DeviceDescriptor: Sendable, Hashable, Codable, Identifiable {
         self.backend = backend
         self.kind = kind
         self.isSoftware = isSoftware
+        self.isSimulated = isSimulated
         self.name = name
         self.vendor = vendor
         self.threads = threads

@@ -15,6 +15,8 @@ public struct CompilationTarget: Sendable {
     /// Why float64 may not be computed as pairs of float32 there: what the device's self-test found; nil where nothing
     /// was found.
     public var emulationRefusal: String?
+    /// Why the device may not do what the program is for; nil where it may.
+    var roleRefusal: String?
     private let ask: @Sendable (NodeSignature) -> Support
 
     /// A target that asks `backend` about nodes.
@@ -33,6 +35,16 @@ public struct CompilationTarget: Sendable {
 
     /// Whether and how the device runs a node.
     public func support(for node: NodeSignature) -> Support { ask(node) }
+
+    /// The target, which refuses every node where the device is not made for `role`.
+    func fitting(_ role: DeviceRole) -> CompilationTarget {
+        var copy = self
+        if !capabilities.roles.contains(role) {
+            let roles = capabilities.roles.map(\.rawValue).sorted().joined(separator: " and ")
+            copy.roleRefusal = "the device is made for \(roles.isEmpty ? "nothing" : roles), not for \(role.rawValue)"
+        }
+        return copy
+    }
 }
 
 /// The user's wishes for one compilation.
@@ -45,6 +57,8 @@ public struct CompilerOptions: Sendable, Hashable {
     public var isStrict: Bool = false
     /// What happens where a device lacks a scalar type.
     public var scalarTypes = ScalarTypePolicy.standard
+    /// What the program is for. A device that is not made for it runs none of it.
+    public var role = DeviceRole.inference
     /// What decides where nodes run where there are several devices.
     public var placement = PlacementGoal.asked
     /// How far arithmetic may be reordered.

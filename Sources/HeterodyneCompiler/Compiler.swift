@@ -57,10 +57,11 @@ public struct Compiler: Sendable {
     /// Lowers `graph`. Throws `unboundSymbol` for symbolic shapes, `unsupported` for a node that no target runs or, in
     /// strict mode, for a decision that is not free, and what passes throw.
     public func compile(_ graph: Graph, label: String = "graph") throws(GraphError) -> CompiledGraph {
-        guard let primary = targets.first else {
+        guard let primary = targets.first?.fitting(options.role) else {
             throw GraphError(.unsupported, "there is no device to compile for")
         }
         let start = ContinuousClock.now
+        let targets = targets.map { $0.fitting(options.role) }
         let context = PassContext(target: primary, options: options, evaluator: evaluator, label: label)
         context.report.devices = targets.map(\.device)
         let placed = try Pipeline.beforePlacement.run(graph, in: context)

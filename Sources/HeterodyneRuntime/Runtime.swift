@@ -100,7 +100,7 @@ public final class Runtime: Sendable {
                 guard case .graph(let refusal) = error, refusal.kind == .unsupported else {
                     throw error
                 }
-                let others = registry.devices.filter { $0 != device }
+                let others = registry.devices.filter { $0 != device && !$0.descriptor.isSimulated }
                 guard !others.isEmpty else { throw error }
                 return try compile(graph, on: [device] + others, options: options)
             }

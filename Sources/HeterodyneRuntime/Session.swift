@@ -252,6 +252,18 @@ public final class Session {
         }
     }
 
+    /// What the parts of the last run counted or estimated, in program order, each with its device. Throws what the devices
+    /// throw.
+    public func measurements() throws(HeterodyneError) -> [(device: String, measurement: Measurement)] {
+        var result: [(device: String, measurement: Measurement)] = []
+        do {
+            for (part, invocation) in zip(program.parts, workspace.invocations) {
+                for measurement in try invocation.measurements() { result.append((part.device.id, measurement)) }
+            }
+        } catch { throw .backend(error) }
+        return result
+    }
+
     /// How many devices the session keeps busy at the same time, 1 where its steps run one after the other.
     public var laneCount: Int { lanes?.count ?? 1 }
 

@@ -9,6 +9,7 @@ let allowedArrows: [String: Set<String>] = [
     "HeterodyneEmulation": [],
     "HeterodyneGraph": [],
     "HeterodyneBackend": ["HeterodyneGraph"],
+    "HeterodyneJSON": [],
     "HeterodyneOps": ["HeterodyneGraph"],
     "HeterodyneCompiler": ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneEmulation"],
     "HeterodyneRuntime": ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler"],
@@ -19,7 +20,21 @@ let allowedArrows: [String: Set<String>] = [
     "HeterodyneOpenBLAS": ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels"],
     "CVulkan": [],
     "HeterodyneVulkan": ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneKernelIR", "CVulkan"],
-    "HeterodyneWeights": ["HeterodyneGraph"],
+    "CHeterodynePlugin": [],
+    "CPluginProbe": ["CHeterodynePlugin"],
+    "HeterodynePluginHost": [
+        "HeterodyneGraph", "HeterodyneBackend", "HeterodyneJSON", "CHeterodynePlugin", "CPluginProbe",
+    ],
+    "HeterodynePluginKit": ["HeterodyneGraph", "HeterodyneBackend", "CHeterodynePlugin"],
+    "HeterodyneReferencePlugin": ["HeterodynePluginKit", "HeterodyneReference"],
+    "HeterodyneOpenBLASPlugin": ["HeterodynePluginKit", "HeterodyneOpenBLAS"],
+    "HeterodyneVulkanPlugin": ["HeterodynePluginKit", "HeterodyneVulkan"],
+    "HeterodyneSimulatedPlugin": ["HeterodynePluginKit", "HeterodyneSimulated"],
+    "HeterodyneRoofline": ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneJSON"],
+    "HeterodyneSimulated": [
+        "HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels", "HeterodyneRoofline",
+    ],
+    "HeterodyneWeights": ["HeterodyneGraph", "HeterodyneJSON"],
     "HeterodyneONNX": ["HeterodyneGraph", "HeterodyneOps"],
     "HeterodyneModels": [
         "HeterodyneGraph", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime", "HeterodyneONNX",
@@ -31,10 +46,12 @@ let allowedArrows: [String: Set<String>] = [
     "Heterodyne": [
         "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
         "HeterodyneWeights", "HeterodyneONNX", "HeterodyneModels", "HeterodyneReference", "HeterodyneOpenBLAS",
-        "HeterodyneVulkan",
+        "HeterodyneVulkan", "HeterodynePluginHost",
     ],
     "devquery": ["Heterodyne", "HeterodyneConformance"],
-    "heterodyne-cli": ["Heterodyne", "HeterodyneConformance", "HeterodyneONNX", "HeterodyneModels"],
+    "heterodyne-cli": [
+        "Heterodyne", "HeterodyneConformance", "HeterodyneONNX", "HeterodyneModels", "HeterodyneRoofline",
+    ],
     "SentenceEmbeddingModel": ["Heterodyne"],
     "SentenceEmbedding": ["Heterodyne", "SentenceEmbeddingModel"],
     "SamplePlots": [],
@@ -67,7 +84,8 @@ let withoutFoundation: Set<String> = [
     "HeterodyneEmulation", "HeterodyneGraph", "HeterodyneBackend", "HeterodyneOps", "HeterodyneCompiler",
     "HeterodyneRuntime",
     "HeterodyneHostKernels", "HeterodyneReference", "HeterodyneOpenBLAS", "HeterodyneKernelIR",
-    "HeterodyneVulkan",
+    "HeterodyneVulkan", "HeterodyneJSON", "HeterodynePluginHost", "HeterodynePluginKit", "HeterodyneRoofline",
+    "HeterodyneSimulated", "HeterodyneWeights",
 ]
 
 @Suite("Arrows")

@@ -222,12 +222,17 @@ enum ManifestReader {
     }
 
     private static func fullName(_ function: String, _ name: String) -> String {
-        function == "backend" ? "Heterodyne\(name)" : name
+        switch function {
+        case "backend": "Heterodyne\(name)"
+        case "plugin": "Heterodyne\(name)Plugin"
+        default: name
+        }
     }
 
     private static func defaultPath(_ function: String, _ name: String) -> String {
         switch function {
         case "backend": "Backends/\(name)"
+        case "plugin": "Backends/Plugins/\(name)"
         case "tests": "Tests/\(name)"
         default: "Sources/\(name)"
         }

@@ -32,7 +32,7 @@ extension Device {
             if let name = getenv("HETERODYNE_DEVICE"), let id = String(validatingCString: name), !id.isEmpty {
                 return try Device(id)
             }
-            guard let first = all.first else {
+            guard let first = all.first(where: { !$0.descriptor.isSimulated }) else {
                 throw .backend(BackendError(.deviceUnavailable, "no device can be used; run devquery for the reasons"))
             }
             return first

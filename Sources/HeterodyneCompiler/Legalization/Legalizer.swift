@@ -26,6 +26,7 @@ public struct Legalizer: Sendable {
     /// Whether and how the device runs a node. Composites are asked about as they are: one that the device does not
     /// run whole is refused.
     public func answer(for node: NodeSignature) -> NodeAnswer {
+        if let refusal = target.roleRefusal { return .refused(reason: refusal) }
         let reason: String
         switch plan.standing(of: node) {
         case .native: return .native

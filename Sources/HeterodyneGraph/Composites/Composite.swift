@@ -11,6 +11,10 @@ public protocol Composite: Sendable, Hashable {
     /// The name in the text form and in backends' claims, unique and stable, for instance `softmax`.
     static var name: String { get }
 
+    /// The name of this operation. The default is the type's; a type whose values stand for different operations, such as
+    /// those that arrive from elsewhere as data, answers for each.
+    var name: String { get }
+
     /// The attributes as data.
     var attributes: Attributes { get }
 

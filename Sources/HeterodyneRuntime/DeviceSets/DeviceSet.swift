@@ -67,7 +67,7 @@ extension DeviceRegistry {
     /// Every device that can be used, but the interpreter only where there is no other: a program that nothing else runs
     /// gets it as well. Throws `deviceUnavailable` where there is none.
     public func automaticSet() throws(HeterodyneError) -> DeviceSet {
-        let all = devices
+        let all = devices.filter { !$0.descriptor.isSimulated }
         let fast = all.filter { !$0.isInterpreter }
         guard !all.isEmpty else {
             throw .backend(BackendError(.deviceUnavailable, "no device can be used; run devquery for the reasons"))

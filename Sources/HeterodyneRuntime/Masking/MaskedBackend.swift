@@ -177,22 +177,24 @@ extension Device {
 extension DeviceRegistry {
     /// A registry of the given backends behind the masks of `text` (the form of `HETERODYNE_MASK`). Text that is not understood masks
     /// nothing and is listed as unavailable with the reason.
-    public convenience init(_ backends: [any Backend], masking text: String?) {
+    public convenience init(_ backends: [any Backend], sources: [any BackendSource] = [], masking text: String?) {
         guard let text, !text.isEmpty else {
-            self.init(backends)
+            self.init(backends, sources: sources)
             return
         }
         do throws(BackendError) {
             let masks = try DeviceMask.parse(text)
             self.init(
-                backends.map { backend in
+                backends, sources: sources,
+                wrap: { backend in
                     let own = masks.filter { mask in
                         mask.device.map { $0 == backend.name || $0.hasPrefix(backend.name + ":") } ?? true
                     }
                     return own.isEmpty ? backend : MaskedBackend(backend, masks: own)
                 })
+            // Where there are sources, a name may be that of a backend which they find.
             let strangers = masks.compactMap(\.device).filter { device in
-                !backends.contains { $0.name == device || device.hasPrefix($0.name + ":") }
+                sources.isEmpty && !backends.contains { $0.name == device || device.hasPrefix($0.name + ":") }
             }
             for device in strangers {
                 report(
@@ -202,7 +204,7 @@ extension DeviceRegistry {
                         remedy: "Name one of \(backends.map(\.name).joined(separator: ", "))"))
             }
         } catch {
-            self.init(backends)
+            self.init(backends, sources: sources)
             report(
                 UnavailableDevice(
                     id: "HETERODYNE_MASK", backend: "HETERODYNE_MASK",

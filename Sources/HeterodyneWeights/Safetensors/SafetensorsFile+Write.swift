@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HeterodyneGraph
+import HeterodyneJSON
 
 extension SafetensorsFile {
     /// Writes a safetensors file and puts it at `path` in one step: readers see the old file or the complete new one.

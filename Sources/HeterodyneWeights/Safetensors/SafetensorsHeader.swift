@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneGraph
+import HeterodyneJSON
 
 /// What the header of a safetensors file says, checked against the file.
 ///
@@ -38,7 +39,7 @@ struct SafetensorsHeader: Sendable {
     init(_ bytes: UnsafeRawBufferPointer, path: String) throws(WeightsError) {
         let text = try Self.headerText(bytes, path: path)
         let dataStart = 8 + text.count
-        var reader = JSONReader(text, path: path)
+        var reader = JSONReader<WeightsError>(text, path: path)
         var hasMetadata = false
         try reader.object { (reader, name) throws(WeightsError) in
             if name == Self.metadataKey {
@@ -95,7 +96,7 @@ struct SafetensorsHeader: Sendable {
         return text
     }
 
-    private mutating func readMetadata(_ reader: inout JSONReader, path: String) throws(WeightsError) {
+    private mutating func readMetadata(_ reader: inout JSONReader<WeightsError>, path: String) throws(WeightsError) {
         if reader.null() { return }
         try reader.object { (reader, key) throws(WeightsError) in
             guard metadata[key] == nil else {
@@ -110,7 +111,7 @@ struct SafetensorsHeader: Sendable {
     }
 
     private static func entry(
-        named name: String, _ reader: inout JSONReader, dataStart: Int, path: String
+        named name: String, _ reader: inout JSONReader<WeightsError>, dataStart: Int, path: String
     ) throws(WeightsError) -> Entry {
         var dtype: String?
         var extents: [Int]?
@@ -150,7 +151,7 @@ struct SafetensorsHeader: Sendable {
     }
 
     private static func numbers(
-        _ reader: inout JSONReader, limit: Int, tooMany: WeightsError.Kind, overflow: WeightsError.Kind
+        _ reader: inout JSONReader<WeightsError>, limit: Int, tooMany: WeightsError.Kind, overflow: WeightsError.Kind
     ) throws(WeightsError) -> [Int] {
         var values: [Int] = []
         try reader.array { (reader) throws(WeightsError) in

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HeterodyneGraph
+import HeterodyneJSON
 
 extension ShardedSafetensors {
     /// Writes `model-00001-of-0000N.safetensors` … and the index into an existing directory, in the order of `tensors`, at

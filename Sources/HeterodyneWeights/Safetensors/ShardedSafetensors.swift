@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HeterodyneGraph
+import HeterodyneJSON
 
 /// A checkpoint in one or several safetensors files, as model hubs publish them: an index
 /// `{"metadata": {"total_size": bytes}, "weight_map": {tensor name: file name}}` beside the files that it names.
@@ -117,7 +118,7 @@ struct SafetensorsIndex {
                 .limitExceeded, "has \(file.bytes.count) bytes; the limit is \(SafetensorsHeader.maximumByteCount)",
                 path: path)
         }
-        var reader = JSONReader(file.bytes, path: path)
+        var reader = JSONReader<WeightsError>(file.bytes, path: path)
         var keys: Set<String> = []
         try reader.object { (reader, key) throws(WeightsError) in
             guard keys.insert(key).inserted else {
@@ -142,7 +143,7 @@ struct SafetensorsIndex {
         }
     }
 
-    private mutating func readMap(_ reader: inout JSONReader, path: String) throws(WeightsError) {
+    private mutating func readMap(_ reader: inout JSONReader<WeightsError>, path: String) throws(WeightsError) {
         try reader.object { (reader, name) throws(WeightsError) in
             let fileName = try reader.string()
             try Self.checkFileName(fileName, path: path, tensor: name)
@@ -156,7 +157,7 @@ struct SafetensorsIndex {
         }
     }
 
-    private mutating func readMetadata(_ reader: inout JSONReader) throws(WeightsError) {
+    private mutating func readMetadata(_ reader: inout JSONReader<WeightsError>) throws(WeightsError) {
         if reader.null() { return }
         try reader.object { (reader, key) throws(WeightsError) in
             // Some writers put the size as text or as a float; it is only information.

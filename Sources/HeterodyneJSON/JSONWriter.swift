@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Writes compact JSON.
-enum JSONWriter {
+package enum JSONWriter {
     /// `text` in quotes, with exactly the escapes that RFC 8259 demands; everything else stays UTF-8.
-    static func appendString(_ text: String, to output: inout [UInt8]) {
+    package static func appendString(_ text: String, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
         for byte in text.utf8 {
             switch byte {
@@ -24,7 +24,7 @@ enum JSONWriter {
     }
 
     /// An object of strings, sorted by key.
-    static func appendObject(_ members: [String: String], to output: inout [UInt8]) {
+    package static func appendObject(_ members: [String: String], to output: inout [UInt8]) {
         output.append(UInt8(ascii: "{"))
         for (index, pair) in members.sorted(by: { $0.key < $1.key }).enumerated() {
             if index > 0 { output.append(UInt8(ascii: ",")) }

@@ -1,0 +1,4 @@
+// Heterodyne: a chip as data.
+// SPDX-License-Identifier: Apache-2.0
+
+import HeterodyneBackend

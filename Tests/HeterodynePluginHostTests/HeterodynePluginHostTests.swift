@@ -1,0 +1,4 @@
+// Heterodyne: tests.
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
