@@ -27,7 +27,8 @@ func backend(_ folder: String, _ dependencies: [Target.Dependency]) -> Target {
 /// A backend of this package as a plugin: the shared library `libheterodyne-NAME.so`.
 func plugin(_ folder: String) -> Target {
     .target(
-        name: "Heterodyne\(folder)Plugin", dependencies: ["HeterodynePluginKit", "Heterodyne\(folder)"],
+        name: "Heterodyne\(folder)Plugin",
+        dependencies: ["HeterodynePluginKit", "CHeterodynePlugin", .target(name: "Heterodyne\(folder)")],
         path: "Backends/Plugins/\(folder)", swiftSettings: settings)
 }
 
