@@ -23,8 +23,8 @@ struct Failure: JSONFailure, Hashable {
 @Suite("JSON as a tree")
 struct JSONValueTests {
     func parse(_ text: String) throws(Failure) -> JSONValue {
-        var copy = Array(text.utf8)
-        return try copy.withUnsafeMutableBytes { (bytes) throws(Failure) in
+        let copy = Array(text.utf8)
+        return try copy.withUnsafeBufferPointer { (bytes) throws(Failure) in
             try JSONValue.parse(UnsafeRawBufferPointer(bytes), path: "file.json", failure: Failure.self)
         }
     }
