@@ -178,17 +178,32 @@ let package = Package(
         tests("HeterodyneJSONTests", ["HeterodyneJSON"]),
         tests(
             "HeterodynePluginHostTests",
-            ["Heterodyne", "HeterodynePluginHost", "HeterodyneReference", "CHeterodynePlugin", "CPluginProbe"],
+            [
+                "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
+                "HeterodynePluginHost", "HeterodyneReference", "CHeterodynePlugin", "CPluginProbe",
+            ],
             resources: [.copy("Fixtures")]),
         tests(
             "HeterodynePluginKitTests",
             [
-                "Heterodyne", "HeterodyneConformance", "HeterodynePluginHost", "HeterodynePluginKit",
-                "HeterodyneReference", "HeterodyneOpenBLAS", "CHeterodynePlugin",
+                "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
+                "HeterodyneConformance", "HeterodynePluginHost", "HeterodynePluginKit", "HeterodyneReference",
+                "HeterodyneOpenBLAS", "CHeterodynePlugin",
             ]),
-        tests("PluginFaultTests", ["Heterodyne", "HeterodynePluginHost"], resources: [.copy("Fixtures")]),
+        tests(
+            "PluginFaultTests",
+            [
+                "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
+                "HeterodynePluginHost", "HeterodyneReference", "CHeterodynePlugin",
+            ],
+            resources: [.copy("Fixtures")]),
         tests("VendorPluginTests", ["Heterodyne", "HeterodyneConformance", "SentenceEmbeddingModel"]),
-        tests("HeterodyneRooflineTests", ["Heterodyne", "HeterodyneRoofline"]),
+        tests(
+            "HeterodyneRooflineTests",
+            [
+                "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
+                "HeterodyneRoofline", "HeterodyneOpenBLAS", "HeterodyneReference",
+            ]),
         tests(
             "HeterodyneSimulatedTests",
             ["Heterodyne", "HeterodyneSimulated", "HeterodyneRoofline", "SentenceEmbeddingModel", "HeatEquationModel"]),
