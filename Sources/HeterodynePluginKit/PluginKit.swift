@@ -1,7 +1,7 @@
 // Heterodyne: any Swift backend as a plugin.
 // SPDX-License-Identifier: Apache-2.0
 
-public import HeterodyneBackend
+import HeterodyneBackend
 
 /// Makes a plugin of a backend.
 public enum PluginKit {}

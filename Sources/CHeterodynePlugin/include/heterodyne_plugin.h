@@ -1,7 +1,7 @@
-/* Heterodyne: the C interface between the host and a plugin that brings devices.
- * SPDX-License-Identifier: Apache-2.0
- *
- * A plugin is a shared library that exports one function, heterodyne_plugin_open, and is announced by a JSON manifest
+// Heterodyne: the C interface between the host and a plugin that brings devices.
+// SPDX-License-Identifier: Apache-2.0
+
+/* A plugin is a shared library that exports one function, heterodyne_plugin_open, and is announced by a JSON manifest
  * (docs/Plugins.md). This header is all that it needs; it is C11 and C++11 and includes only the standard's headers.
  * docs/WritingABackend.md walks through a complete plugin.
  *
