@@ -197,8 +197,10 @@ private struct Trial {
             if case .primitive(.loop(let condition, let body)) = node.operation {
                 return sum + operationCount(of: body, times: times * iterations(condition))
             }
-            let regions = node.operation.regions.reduce(0) { $0 + operationCount(of: $1, times: times) }
-            return sum + regions + times * NodeCost(node, in: graph).operationCount
+            if case .primitive(.conditional(let then, let otherwise)) = node.operation {
+                return sum + operationCount(of: then, times: times) + operationCount(of: otherwise, times: times)
+            }
+            return sum + times * NodeCost(node, in: graph).operationCount
         }
     }
 

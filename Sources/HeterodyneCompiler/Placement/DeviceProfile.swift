@@ -30,16 +30,7 @@ public struct DeviceProfile: Sendable, Hashable {
     }
 
     /// The kinds of arithmetic that run at rates of their own.
-    public enum Work: String, Sendable, Hashable, CaseIterable {
-        /// Additions, comparisons and the like, element by element.
-        case elementwise
-        /// Exponential, logarithm, sine, cosine, hyperbolic tangent, power.
-        case transcendental
-        /// Products and sums of `dot`, each counted.
-        case contraction
-        /// Elements that `reduce` and `sort` read.
-        case reduction
-    }
+    public typealias Work = NodeWork.Kind
 
     /// One way between host and device.
     public struct Link: Sendable, Hashable {

@@ -1,6 +1,7 @@
 // Heterodyne: the placement of a graph's nodes as a problem of whole numbers, and its solution in words.
 // SPDX-License-Identifier: Apache-2.0
 
+import HeterodyneBackend
 import HeterodyneGraph
 
 /// The placement of a graph's nodes as a problem of whole numbers, and its solution in words.

@@ -1,6 +1,7 @@
 // Heterodyne: device profiles as checked text, for files.
 // SPDX-License-Identifier: Apache-2.0
 
+import HeterodyneBackend
 import HeterodyneCompiler
 import HeterodyneGraph
 
