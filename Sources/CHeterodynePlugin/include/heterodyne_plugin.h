@@ -78,7 +78,7 @@ typedef struct heterodyne_named {
 typedef struct heterodyne_extension {
     size_t struct_size;
     const struct heterodyne_extension *next; /* NULL at the end */
-    uint32_t type;
+    uint64_t type;
 } heterodyne_extension;
 
 /* ------------------------------------------------------------------------------------------------ Codes */
@@ -206,7 +206,7 @@ typedef struct heterodyne_error {
     uint64_t message_size;     /* bytes that the plugin wrote */
     int64_t node;              /* one more than the index of the node in the compiled graph; 0 for none */
     int64_t vendor_code;       /* the vendor's own number, shown as it is */
-    uint32_t is_retryable;     /* 1 where trying again may help */
+    uint64_t is_retryable;     /* 1 where trying again may help */
 } heterodyne_error;
 
 /* What the host offers. Valid until close returns. */
