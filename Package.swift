@@ -95,7 +95,7 @@ let package = Package(
         backend("OpenBLAS", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneHostKernels"]),
         backend("Vulkan", ["HeterodyneGraph", "HeterodyneBackend", "HeterodyneKernelIR", "CVulkan"]),
         // Plugins: the C interface, those who load them, those who are one.
-        .target(name: "CHeterodynePlugin"),
+        .target(name: "CHeterodynePlugin", exclude: ["CHANGELOG-plugin.md"]),
         .target(name: "CPluginProbe", dependencies: ["CHeterodynePlugin"]),
         module(
             "HeterodynePluginHost",

@@ -50,8 +50,7 @@ class Header:
 
     def preprocess(self, text):
         text = re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
-        if "//" in text:
-            raise HeaderError("line comments are not C90; the header has only /* */")
+        text = re.sub(r"//[^\n]*", " ", text)
         text = text.replace("\\\n", " ")
         lines, skipping = [], 0
         for line in text.split("\n"):

@@ -1,0 +1,175 @@
+// Heterodyne: the header of the plugin interface: its rules, its frozen layout, and the compilers that take it.
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+@Suite("Plugin header")
+struct HeaderTests {
+    let header: InterfaceHeader
+
+    init() throws { header = try InterfaceHeader.current() }
+
+    @Test("Small: at most 600 lines, at most 20 required functions")
+    func size() throws {
+        #expect(header.text.split(separator: "\n", omittingEmptySubsequences: false).count <= 601)
+        let functions = try header.fields(of: "heterodyne_plugin").filter(\.isFunction)
+        let required = functions.filter { !$0.isOptional }.map(\.name)
+        // Named here, so that a comment that loses the word "Optional" is seen.
+        #expect(
+            required == [
+                "device_count", "device_describe", "device_capabilities", "buffer_allocate", "buffer_free",
+                "buffer_write", "buffer_read", "compile", "program_free", "invocation_create", "invocation_free",
+                "execute",
+            ])
+        #expect(functions.count == 22)
+    }
+
+    @Test("Every struct but the plain ones begins with its size and its extensions")
+    func beginnings() {
+        #expect(header.structs.count >= 22)
+        for (name, fields) in header.structs where !InterfaceHeader.plain.contains(name) {
+            #expect(fields.first?.name == "struct_size" && fields.first?.type == "size_t", "\(name)")
+            let second = name == "heterodyne_extension" ? "next" : "extensions"
+            #expect(fields.dropFirst().first?.name == second, "\(name)")
+        }
+        for (name, fields) in header.structs where InterfaceHeader.plain.contains(name) {
+            #expect(!fields.contains { $0.name == "struct_size" }, "\(name)")
+        }
+    }
+
+    @Test("Arrays of structs that may grow are arrays of pointers")
+    func arrays() {
+        // A single pointer to a struct that may grow is one struct; a count beside it would make it an array.
+        for (name, fields) in header.structs {
+            let counted = fields.indices.dropFirst().filter { fields[$0 - 1].name.hasSuffix("_count") }
+            for index in counted {
+                let field = fields[index]
+                guard let type = field.type.firstMatch(of: /heterodyne_\w+/).map({ String($0.0) }) else { continue }
+                let isPlain = InterfaceHeader.plain.contains(type)
+                #expect(isPlain || field.type.hasSuffix("*const *"), "\(name).\(field.name): \(field.type)")
+            }
+        }
+    }
+
+    @Test("Every struct, field and code has its assertion in layout.c")
+    func layout() throws {
+        let layout = try Package.text("Sources/CHeterodynePlugin/layout.c")
+        var expected: [String] = []
+        for (name, fields) in header.structs {
+            expected.append("\(InterfaceHeader.plain.contains(name) ? "PLAIN" : "STRUCT")(\(name), ")
+            expected += fields.map { "FIELD(\(name), \($0.name), " }
+        }
+        for (name, value) in header.codes {
+            expected.append("\(name.hasSuffix("_COUNT") ? "COUNT" : "CODE")(\(name), \(value));")
+        }
+        #expect(expected.count > 300)
+        for assertion in expected {
+            #expect(layout.components(separatedBy: "\n\(assertion)").count == 2, "layout.c lacks \(assertion)")
+        }
+        let calls = layout.matches(of: /\n(PLAIN|STRUCT|FIELD|CODE|COUNT)\(/).count
+        #expect(calls == expected.count, "layout.c asserts what the header does not have")
+    }
+
+    @Test("The layout is what its script makes of the header")
+    func script() throws {
+        guard let python = Tool.find("python3"), Tool.compiler != nil else {
+            print("skipped: no python3 or no C compiler on the path")
+            return
+        }
+        let path = Package.root.appending(path: "scripts/plugin_layout.py").path
+        let result = try Tool.run(python, [path, "--check"])
+        #expect(result.status == 0, "\(result.output)\(result.errors)")
+    }
+
+    @Test(
+        "The script stops at what it does not understand, and at layouts that break a rule",
+        arguments: [
+            ("    uint32_t node;\n    uint32_t result;", "    uint32_t node, result;", "one plain field"),
+            ("    uint64_t splat_bits;", "    uint64_t splat_bits[2];", "one plain field"),
+            ("    uint64_t splat_bits;", "    uint32_t splat_bits;", "ends in padding"),
+            ("    uint64_t splat_bits;", "    unsigned splat_bits;", "unknown type"),
+            ("HETERODYNE_OK = 0,", "HETERODYNE_OK,", "expected '='"),
+            ("HETERODYNE_CANCELLED = 1,", "HETERODYNE_CANCELLED = HETERODYNE_OK + 1,", "no plain value"),
+            ("#include <string.h>", "#include <stdio.h>", "includes <stdio.h>"),
+            (
+                "typedef struct heterodyne_rate {\n    size_t struct_size;",
+                "typedef struct heterodyne_rate {\n    uint64_t struct_size;", "must begin with struct_size"
+            ),
+            ("typedef struct heterodyne_context heterodyne_context;", "extern int x;", "unknown form"),
+            ("    int64_t vendor_code;", "    int32_t vendor_code;", "layout.c is not what the header says"),
+            (
+                "    uint64_t message_size;  ", "    int64_t message_size;  ",
+                "layout.c is not what the header says"
+            ),
+        ])
+    func scriptRefuses(find: String, replace: String, reason: String) throws {
+        guard let python = Tool.find("python3"), Tool.compiler != nil else {
+            print("skipped: no python3 or no C compiler on the path")
+            return
+        }
+        #expect(header.text.contains(find))
+        let scratch = try Scratch()
+        for path in ["scripts", "Sources/CHeterodynePlugin/include", "Tests/PluginFaultTests/Fixtures"] {
+            try scratch.makeFolder(path)
+        }
+        try scratch.write("scripts/plugin_layout.py", Package.text("scripts/plugin_layout.py"))
+        try scratch.write("Sources/CHeterodynePlugin/layout.c", Package.text("Sources/CHeterodynePlugin/layout.c"))
+        try scratch.write(
+            "Sources/CHeterodynePlugin/include/heterodyne_plugin.h",
+            header.text.replacingOccurrences(of: find, with: replace))
+        let result = try Tool.run(python, [scratch.path("scripts/plugin_layout.py"), "--check"])
+        #expect(result.status == 1 && (result.output + result.errors).contains(reason), "\(result.errors)")
+    }
+
+    @Test(
+        "Compiles by itself, without a warning, as C11 and as C++11", arguments: ["gcc", "clang"],
+        [["-xc", "-std=c11"], ["-xc++", "-std=c++11"]])
+    func compiles(compiler: String, language: [String]) throws {
+        guard let path = Tool.find(compiler) else {
+            print("skipped: no \(compiler) on the path")
+            return
+        }
+        let scratch = try Scratch()
+        try scratch.write("heterodyne_plugin.h", header.text)
+        // Every helper is used, so that templates of warnings reach them; no folder of the project is on the path.
+        try scratch.write(
+            "use.c",
+            """
+            #include "heterodyne_plugin.h"
+            #include "heterodyne_plugin.h"
+            extern int use(const heterodyne_graph *graph, const heterodyne_node *node, heterodyne_error *error);
+            int use(const heterodyne_graph *graph, const heterodyne_node *node, heterodyne_error *error) {
+                const heterodyne_attribute *attribute = heterodyne_find(node, "dimensions");
+                heterodyne_value value = {0, 0};
+                if (!attribute || !HETERODYNE_HAS(attribute, count))
+                    return heterodyne_fail(error, HETERODYNE_UNSUPPORTED, 1, "no dimensions");
+                return heterodyne_equals(heterodyne_text("a"), "b")
+                    + (int)heterodyne_element_count(heterodyne_type_of(graph, value));
+            }
+            """)
+        let result = try Tool.run(
+            path,
+            language + [
+                "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-pedantic", "-Werror", "-fsyntax-only",
+                scratch.path("use.c"),
+            ])
+        if language[0] == "-xc++", result.status != 0, result.errors.contains("cannot execute") {
+            print("skipped: \(compiler) is here without C++")
+            return
+        }
+        #expect(result.status == 0, "\(result.errors)")
+    }
+
+    @Test("The version is the newest entry of the changelog")
+    func changelog() throws {
+        let changelog = try Package.text("Sources/CHeterodynePlugin/CHANGELOG-plugin.md")
+        let entries = changelog.matches(of: /\n## (\d+)\.(\d+)\n/).compactMap { match in
+            Int(match.1).flatMap { major in Int(match.2).map { [major, $0] } }
+        }
+        let newest = try #require(entries.first)
+        #expect(newest.map(String.init).joined(separator: ".") == (try header.version()))
+        // Newest first, each once.
+        for (new, old) in zip(entries, entries.dropFirst()) { #expect(old.lexicographicallyPrecedes(new)) }
+    }
+}
