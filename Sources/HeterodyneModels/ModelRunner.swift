@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneBackend
+import HeterodyneCompiler
 public import HeterodyneGraph
 public import HeterodyneONNX
 public import HeterodyneRuntime
@@ -21,7 +22,7 @@ public final class ModelRunner: Sendable {
     public let device: Device
     /// The devices to run on, where there are several.
     public let devices: DeviceSet?
-    /// The options.
+    /// The options; the compiler's role is `training` where the model is for training.
     public let options: ModelOptions
     let runtime: Runtime
     private let evaluator: any Evaluator
@@ -59,6 +60,9 @@ public final class ModelRunner: Sendable {
         self.device = device
         self.devices = devices
         self.runtime = runtime
+        var options = options
+        // Parts that are made for inference refuse what computes gradients, whoever asked for it.
+        if model.isForTraining { options.program.compiler.role = .training }
         self.options = options
         self.evaluator = evaluator
         let limits = options.constantLimits(of: model)
@@ -119,6 +123,19 @@ public final class ModelRunner: Sendable {
         return try liftingExecution { () throws(HeterodyneError) in
             if let devices { return try runtime.program(for: step.graph, on: devices, options: program) }
             return try runtime.program(for: step.graph, on: device, options: program)
+        }
+    }
+
+    /// What the model becomes for inputs of the given signatures, by name, and the answers so far; nothing is compiled.
+    public func importPlan(
+        for signatures: [String: ONNXSignature], answers: [Literal] = []
+    ) throws(ModelError) -> ImportPlan {
+        try checkNames(signatures.keys)
+        let progress = options.progress
+        return try liftingONNX { () throws(ONNXError) in
+            try importer.plan(for: model.graph.inputs.map { signatures[$0.name] }, answers: answers) {
+                progress?(.importing(done: $0, total: $1))
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 // Heterodyne: a model with its inputs on the device, to be run again and again.
 // SPDX-License-Identifier: Apache-2.0
 
-import HeterodyneBackend
+public import HeterodyneBackend
 public import HeterodyneCompiler
 import HeterodyneGraph
 public import HeterodyneONNX
@@ -106,6 +106,20 @@ public final class PreparedModel {
             }
         }
         return times
+    }
+
+    /// What the devices counted or estimated during the last run, in the order of the model's parts; empty where they
+    /// count nothing.
+    public func measurements() throws(ModelError) -> [(device: String, measurement: Measurement)] {
+        var all: [(device: String, measurement: Measurement)] = []
+        for stage in stages {
+            switch stage {
+            case .session(let session, _, _):
+                all += try liftingExecution { () throws(HeterodyneError) in try session.measurements() }
+            case .host: continue
+            }
+        }
+        return all
     }
 
     /// What the compiler decided, for each program.

@@ -18,6 +18,9 @@ struct BenchCommand: ParsableCommand {
             'run K' with the nanoseconds that K runs took, and ends at 'quit' or the end of input; so a script can \
             take turns with another engine in another process.
 
+            What the device itself counted or estimated during the last run, such as the time and energy of a simulated \
+            chip, follows where there is any.
+
             Exit status: 0 when the model ran, 1 when it did not, 64 for wrong usage.
             """)
 
@@ -46,6 +49,8 @@ struct BenchCommand: ParsableCommand {
         let medianMilliseconds: Double
         let fastestMilliseconds: Double
         let slowestMilliseconds: Double
+        /// What the device counted or estimated during the last run; empty for devices that count nothing.
+        let measurements: [MeasurementLines.Entry]
     }
 
     func run() throws {
@@ -67,11 +72,14 @@ struct BenchCommand: ParsableCommand {
             progress.finish()
             if interactive { return try serve(prepared) }
             let times = try measure(prepared)
+            let measurements = MeasurementLines(try prepared.measurements())
             let result = Result(
                 model: arguments.model, device: device.id, threads: arguments.threads, runs: times.count,
                 compileSeconds: compileSeconds, medianMilliseconds: times[times.count / 2],
-                fastestMilliseconds: times[0], slowestMilliseconds: times[times.count - 1])
+                fastestMilliseconds: times[0], slowestMilliseconds: times[times.count - 1],
+                measurements: measurements.entries)
             try show(result)
+            if !json { for line in measurements.lines { print(line) } }
         }
     }
 

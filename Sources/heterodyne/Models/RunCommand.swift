@@ -12,7 +12,8 @@ struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Run an ONNX model on a device.",
         discussion: """
-            Prints each output's type, range and first elements; --output writes them as files.
+            Prints each output's type, range and first elements; --output writes them as files. With --profile or --repeat \
+            it also prints what the device itself counted or estimated, such as the time and energy of a simulated chip.
 
               heterodyne run model.onnx --device vulkan:0 --input random
               heterodyne run model.onnx --input ids=ids.npy --output results --compare reference
@@ -86,6 +87,9 @@ struct RunCommand: ParsableCommand {
             if let output { try OutputFiles(folder: output).write(outputs) }
             if let repetitions { try measure(prepared, repetitions, place) }
             try reporting.show(prepared.reports)
+            if profile || repetitions != nil, case .one(let prepared) = prepared {
+                for line in MeasurementLines(try prepared.measurements()).lines { print(line) }
+            }
             if profile, case .one(let prepared) = prepared {
                 try ModelProfile(try prepared.profile(), device: device.id, label: path).show(trace: trace)
             }

@@ -1,0 +1,64 @@
+// Heterodyne: the memory that a program needs on a device, counted from its graphs.
+// SPDX-License-Identifier: Apache-2.0
+
+import Heterodyne
+
+/// The memory that a program needs on a device, in bytes.
+struct MemoryFootprint: Sendable, Hashable {
+    /// Constants, each once.
+    private(set) var weights = 0.0
+    /// Intermediate results, where memory whose content is dead is used again.
+    private(set) var intermediates = 0.0
+    /// Inputs and outputs.
+    private(set) var ports = 0.0
+
+    /// Everything.
+    var total: Double { weights + intermediates + ports }
+
+    /// What `graphs`, which share their constants, need together. Throws where a shape has symbols or does not fit in
+    /// 64 bits.
+    init(of graphs: [Graph]) throws {
+        var seen: Set<ObjectIdentifier> = []
+        for graph in graphs {
+            for node in graph.nodes {
+                guard case .primitive(.constant(let literal)) = node.operation else { continue }
+                // A number that is repeated is part of the instructions.
+                guard case .dense(let storage) = literal.contents else { continue }
+                if seen.insert(ObjectIdentifier(storage)).inserted { weights += Double(storage.bytes.count) }
+            }
+            for type in graph.inputTypes + graph.outputTypes { ports += Double(try type.byteCount()) }
+            intermediates += Double(try Self.arena(of: graph))
+        }
+    }
+
+    /// Bytes of the arena that holds what the nodes of `graph` make, in their order. Views (`reshape`, `broadcast`) take no
+    /// memory and keep what they look at alive; outputs lie in memory of their own.
+    private static func arena(of graph: Graph) throws -> Int {
+        var lastUses = [Int](repeating: -1, count: graph.nodes.count)
+        // What a view looks at, the view's own source resolved.
+        var roots = Array(graph.nodes.indices)
+        for (index, node) in graph.nodes.enumerated() {
+            if case .primitive(let primitive) = node.operation, let source = node.operands.first {
+                switch primitive {
+                case .reshape, .broadcast: roots[index] = roots[Int(source.node)]
+                default: break
+                }
+            }
+            for operand in node.operands { lastUses[roots[Int(operand.node)]] = index }
+        }
+        let outputs = Set(graph.outputs.map { Int($0.value.node) })
+        var blocks: [ArenaPlanner.Block] = []
+        for (index, node) in graph.nodes.enumerated() where roots[index] == index && !outputs.contains(index) {
+            switch node.operation {
+            case .parameter, .primitive(.constant): continue
+            case .primitive, .composite: break
+            }
+            for type in node.resultTypes {
+                blocks.append(
+                    .init(
+                        byteCount: try type.byteCount(), firstStep: index, lastStep: max(index, lastUses[index])))
+            }
+        }
+        return try ArenaPlanner().plan(blocks).byteCount
+    }
+}
