@@ -1,5 +1,17 @@
 // Heterodyne: the Vulkan backend as a plugin.
 // SPDX-License-Identifier: Apache-2.0
 
+public import CHeterodynePlugin
 import HeterodyneVulkan
 import HeterodynePluginKit
+
+/// The one symbol of a plugin, as the header has it.
+@c @implementation
+public func heterodyne_plugin_open(
+    _ host: UnsafePointer<heterodyne_host>?, _ minimum: UInt32, _ maximum: UInt32,
+    _ plugin: UnsafeMutablePointer<UnsafePointer<heterodyne_plugin>?>?, _ error: UnsafeMutablePointer<heterodyne_error>?
+) -> Int32 {
+    PluginKit.open(
+        { VulkanBackend() }, name: "vulkan-plugin", version: "0.1.0", host: host, minimum: minimum, maximum: maximum, plugin: plugin,
+        error: error)
+}
