@@ -165,7 +165,9 @@ enum PluginTable {
             answer(context, error) { (plugin) throws(Failure) in
                 let place = try place(invocation)
                 let program = try object(program, "program", as: ProgramBox.self)
-                do { place.pointee = handle(InvocationBox(program, try program.executable.makeInvocation())) } catch {
+                do throws(BackendError) {
+                    place.pointee = handle(InvocationBox(program, try program.executable.makeInvocation()))
+                } catch {
                     throw Failure(error, in: program.graph)
                 }
             }
