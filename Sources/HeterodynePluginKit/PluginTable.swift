@@ -23,66 +23,29 @@ enum PluginTable {
         return memory.forever(memory.value(table))
     }
 
-    /// Runs `body`, which returns nothing but may fail, and answers as the interface wants it.
-    private static func answer(
-        _ context: OpaquePointer?, _ error: UnsafeMutablePointer<heterodyne_error>?,
-        _ body: (PluginContext) throws(Failure) -> Void
-    ) -> Int32 {
-        do throws(Failure) {
-            guard let context else { throw Failure(.invalidArgument, "the host passed no context") }
-            try body(Unmanaged<PluginContext>.fromOpaque(UnsafeRawPointer(context)).takeUnretainedValue())
-            return Failure.ok
-        } catch let failure { return failure.write(to: error) }
-    }
-
-    /// The object that `pointer` stands for.
-    private static func object<T: AnyObject>(
-        _ pointer: OpaquePointer?, _ what: String, as: T.Type = T.self
-    ) throws(Failure) -> T {
-        guard let pointer else { throw Failure(.invalidArgument, "the host passed a null pointer for the \(what)") }
-        return Unmanaged<T>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
-    }
-
-    /// A new reference to `object` for the host.
-    private static func handle(_ object: some AnyObject) -> OpaquePointer {
-        OpaquePointer(Unmanaged.passRetained(object).toOpaque())
-    }
-
-    private static func place<T>(_ pointer: UnsafeMutablePointer<T>?) throws(Failure) -> UnsafeMutablePointer<T> {
-        guard let pointer else { throw Failure(.invalidArgument, "the host passed no place for the result") }
-        return pointer
-    }
-
-    private static func count(_ value: UInt64) throws(Failure) -> Int {
-        guard let count = Int(exactly: value) else {
-            throw Failure(.invalidArgument, "\(value) bytes are more than there can be")
-        }
-        return count
-    }
-
     // MARK: Devices
 
     private static func addDevices(to table: inout heterodyne_plugin) {
         table.device_count = { context, count, error in
             answer(context, error) { (plugin) throws(Failure) in
-                try place(count).pointee = UInt64(try plugin.devices.count())
+                try resultPlace(count).pointee = UInt64(try plugin.devices.count())
             }
         }
         table.device_describe = { context, device, info, error in
             answer(context, error) { (plugin) throws(Failure) in
-                try place(info).pointee = try plugin.devices.info(device).pointer
+                try resultPlace(info).pointee = try plugin.devices.info(device).pointer
             }
         }
         table.device_capabilities = { context, device, capabilities, error in
             answer(context, error) { (plugin) throws(Failure) in
-                try place(capabilities).pointee = try plugin.devices.capabilities(device).pointer
+                try resultPlace(capabilities).pointee = try plugin.devices.capabilities(device).pointer
             }
         }
         table.support = { context, device, graph, node, support, error in
             answer(context, error) { (plugin) throws(Failure) in
-                let answer = try plugin.support(device, graph, node)
-                if let reason = answer.reason { error?.fill(reason) }
-                try place(support).pointee = answer.code.rawValue
+                let reply = try plugin.support(device, graph, node)
+                if let reason = reply.reason { error?.fill(reason) }
+                try resultPlace(support).pointee = reply.code.rawValue
             }
         }
     }
@@ -92,14 +55,14 @@ enum PluginTable {
     private static func addBuffers(to table: inout heterodyne_plugin) {
         table.buffer_allocate = { context, device, byteCount, buffer, error in
             answer(context, error) { (plugin) throws(Failure) in
-                let place = try place(buffer)
-                place.pointee = handle(try plugin.allocate(try count(byteCount), device))
+                let place = try resultPlace(buffer)
+                place.pointee = handle(try plugin.allocate(try size(byteCount), device))
             }
         }
         table.buffer_import = { context, device, bytes, byteCount, isWritable, buffer, error in
             answer(context, error) { (plugin) throws(Failure) in
-                let place = try place(buffer)
-                let count = try count(byteCount)
+                let place = try resultPlace(buffer)
+                let count = try size(byteCount)
                 guard bytes != nil || count == 0 else {
                     throw Failure(.invalidArgument, "the host passed a null pointer for \(count) bytes")
                 }
@@ -114,22 +77,22 @@ enum PluginTable {
         table.buffer_write = { context, buffer, offset, bytes, byteCount, error in
             answer(context, error) { (plugin) throws(Failure) in
                 let box = try object(buffer, "buffer", as: BufferBox.self)
-                let source = UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : try count(byteCount))
+                let source = UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : try size(byteCount))
                 guard bytes != nil || byteCount == 0 else {
                     throw Failure(.invalidArgument, "the host passed a null pointer for \(byteCount) bytes")
                 }
-                do { try box.buffer.write(from: source, at: try count(offset)) } catch { throw Failure(any: error) }
+                do { try box.buffer.write(from: source, at: try size(offset)) } catch { throw Failure(any: error) }
             }
         }
         table.buffer_read = { context, buffer, offset, bytes, byteCount, error in
             answer(context, error) { (plugin) throws(Failure) in
                 let box = try object(buffer, "buffer", as: BufferBox.self)
                 let target = UnsafeMutableRawBufferPointer(
-                    start: bytes, count: bytes == nil ? 0 : try count(byteCount))
+                    start: bytes, count: bytes == nil ? 0 : try size(byteCount))
                 guard bytes != nil || byteCount == 0 else {
                     throw Failure(.invalidArgument, "the host passed a null pointer for \(byteCount) bytes")
                 }
-                do { try box.buffer.read(into: target, at: try count(offset)) } catch { throw Failure(any: error) }
+                do { try box.buffer.read(into: target, at: try size(offset)) } catch { throw Failure(any: error) }
             }
         }
         table.buffer_address = { _, buffer in
@@ -143,7 +106,7 @@ enum PluginTable {
     private static func addPrograms(to table: inout heterodyne_plugin) {
         table.compile = { context, device, unit, program, error in
             answer(context, error) { (plugin) throws(Failure) in
-                let place = try place(program)
+                let place = try resultPlace(program)
                 place.pointee = handle(try plugin.compile(unit, device))
             }
         }
@@ -153,7 +116,7 @@ enum PluginTable {
         }
         table.program_info = { context, program, info, error in
             answer(context, error) { (plugin) throws(Failure) in
-                try place(info).pointee = try object(program, "program", as: ProgramBox.self).describe().pointer
+                try resultPlace(info).pointee = try object(program, "program", as: ProgramBox.self).describe().pointer
             }
         }
     }
@@ -163,7 +126,7 @@ enum PluginTable {
     private static func addInvocations(to table: inout heterodyne_plugin) {
         table.invocation_create = { context, program, invocation, error in
             answer(context, error) { (plugin) throws(Failure) in
-                let place = try place(invocation)
+                let place = try resultPlace(invocation)
                 let program = try object(program, "program", as: ProgramBox.self)
                 do throws(BackendError) {
                     place.pointee = handle(InvocationBox(program, try program.executable.makeInvocation()))
@@ -189,17 +152,56 @@ enum PluginTable {
                 guard nanoseconds != nil || stepCount == 0 else {
                     throw Failure(.invalidArgument, "the host passed no place for the times")
                 }
-                let times = UnsafeMutableBufferPointer(start: nanoseconds, count: try count(stepCount))
+                let times = UnsafeMutableBufferPointer(start: nanoseconds, count: try size(stepCount))
                 try box.profile(inputs, outputs, times)
             }
         }
         table.measurements = { context, invocation, measurements, measurementCount, error in
             answer(context, error) { (plugin) throws(Failure) in
-                let places = (try place(measurements), try place(measurementCount))
+                let places = (try resultPlace(measurements), try resultPlace(measurementCount))
                 let list = try object(invocation, "invocation", as: InvocationBox.self).measurements()
                 places.0.pointee = list.pointer
                 places.1.pointee = UInt64(list.count)
             }
         }
     }
+}
+
+// Functions without a type, since functions that C calls capture nothing.
+
+/// Runs `body`, which returns nothing but may fail, and answers as the interface wants it.
+private func answer(
+    _ context: OpaquePointer?, _ error: UnsafeMutablePointer<heterodyne_error>?,
+    _ body: (PluginContext) throws(Failure) -> Void
+) -> Int32 {
+    do throws(Failure) {
+        guard let context else { throw Failure(.invalidArgument, "the host passed no context") }
+        try body(Unmanaged<PluginContext>.fromOpaque(UnsafeRawPointer(context)).takeUnretainedValue())
+        return Failure.ok
+    } catch let failure { return failure.write(to: error) }
+}
+
+/// The object that `pointer` stands for.
+private func object<T: AnyObject>(
+    _ pointer: OpaquePointer?, _ what: String, as: T.Type = T.self
+) throws(Failure) -> T {
+    guard let pointer else { throw Failure(.invalidArgument, "the host passed a null pointer for the \(what)") }
+    return Unmanaged<T>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
+}
+
+/// A new reference to `object` for the host.
+private func handle(_ object: some AnyObject) -> OpaquePointer {
+    OpaquePointer(Unmanaged.passRetained(object).toOpaque())
+}
+
+private func resultPlace<T>(_ pointer: UnsafeMutablePointer<T>?) throws(Failure) -> UnsafeMutablePointer<T> {
+    guard let pointer else { throw Failure(.invalidArgument, "the host passed no place for the result") }
+    return pointer
+}
+
+private func size(_ value: UInt64) throws(Failure) -> Int {
+    guard let count = Int(exactly: value) else {
+        throw Failure(.invalidArgument, "\(value) bytes are more than there can be")
+    }
+    return count
 }

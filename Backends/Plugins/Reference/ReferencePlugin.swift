@@ -2,16 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import CHeterodynePlugin
-import HeterodyneReference
 import HeterodynePluginKit
+import HeterodyneReference
 
-/// The one symbol of a plugin, as the header has it.
+// swift-format-ignore: AlwaysUseLowerCamelCase
+/// The one symbol of a plugin; the compiler holds it to the declaration in the header.
 @c @implementation
 public func heterodyne_plugin_open(
     _ host: UnsafePointer<heterodyne_host>?, _ minimum: UInt32, _ maximum: UInt32,
     _ plugin: UnsafeMutablePointer<UnsafePointer<heterodyne_plugin>?>?, _ error: UnsafeMutablePointer<heterodyne_error>?
 ) -> Int32 {
     PluginKit.open(
-        { ReferenceBackend() }, name: "reference-plugin", version: "0.1.0", host: host, minimum: minimum, maximum: maximum, plugin: plugin,
-        error: error)
+        { ReferenceBackend() }, name: "reference-plugin", version: "0.1.0", host: host, minimum: minimum,
+        maximum: maximum,
+        plugin: plugin, error: error)
 }

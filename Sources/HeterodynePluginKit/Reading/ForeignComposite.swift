@@ -37,7 +37,8 @@ struct ForeignComposite: Composite {
     func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
         guard operands == operandTypes else {
             throw GraphError(
-                .shapeMismatch, "is defined for operands of the types \(operandTypes), not \(operands)", operation: name)
+                .shapeMismatch, "is defined for operands of the types \(operandTypes), not \(operands)", operation: name
+            )
         }
         return resultTypes
     }

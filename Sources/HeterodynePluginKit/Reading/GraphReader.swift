@@ -70,7 +70,8 @@ struct GraphReader {
         do {
             let inferred = try read.operation.inferTypes(operands)
             guard inferred == read.resultTypes else {
-                throw ViewFault("\(read.operation.name): the result types are not those of the operation", node: position)
+                throw ViewFault(
+                    "\(read.operation.name): the result types are not those of the operation", node: position)
             }
         } catch let fault as ViewFault { throw fault } catch let error as GraphError {
             throw ViewFault("\(read.operation.name): \(error.message)", node: position)
