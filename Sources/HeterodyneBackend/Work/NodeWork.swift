@@ -46,9 +46,40 @@ public struct NodeWork: Sendable, Hashable {
         }
     }
 
+    /// Products of an m x k and a k x n matrix.
+    public struct Product: Sendable, Hashable {
+        /// The scalar type of the factors.
+        public var type: ScalarType
+        /// m, the free extents of the left factor.
+        public var rows: Double
+        /// n, the free extents of the right factor.
+        public var columns: Double
+        /// k, the contracted extents.
+        public var depth: Double
+        /// How many such products.
+        public var count: Double
+
+        /// So many products of a size.
+        public init(type: ScalarType, rows: Double, columns: Double, depth: Double, count: Double) {
+            self.type = type
+            self.rows = rows
+            self.columns = columns
+            self.depth = depth
+            self.count = count
+        }
+
+        /// Multiplications and additions.
+        public var operationCount: Double { 2 * rows * columns * depth * count }
+    }
+
     /// What is computed, one share for each kind and type.
     public private(set) var shares: [Share] = []
-    /// Bytes that the node reads, run on its own.
+    /// The products of matrices that the share of contractions consists of.
+    public private(set) var products: [Product] = []
+    /// Bytes that each operand adds to what is read: none where it was an operand before.
+    public private(set) var operandByteCounts: [Double] = []
+    /// Bytes that the node reads, run on its own: those of its operands, and those of the nodes that its regions run one by
+    /// one.
     public private(set) var readByteCount = 0.0
     /// Bytes that the node writes, run on its own.
     public private(set) var writtenByteCount = 0.0
@@ -89,6 +120,7 @@ public struct NodeWork: Sendable, Hashable {
     ) {
         let results = node.resultTypes.reduce(0) { $0 + Self.count($1) }
         let resultBytes = node.resultTypes.reduce(0) { $0 + Self.bytes($1) }
+        operandByteCounts = operandBytes
         readByteCount = operandBytes.reduce(0, +)
         writtenByteCount = resultBytes
         switch node.operation {
@@ -106,20 +138,19 @@ public struct NodeWork: Sendable, Hashable {
             switch primitive {
             case .constant, .reshape, .broadcast: makeView()
             case .dot(let dimensions, _, _):
-                let contracted = dimensions.leftContracting.reduce(1.0) {
-                    guard let left = operands.first, left.shape.dimensions.indices.contains($1) else { return $0 }
-                    return $0 * Double(left.shape[$1].fixedValue ?? 1)
+                if let product = Self.product(dimensions, operands) {
+                    products = [product]
+                    add(.contraction, type, product.operationCount)
                 }
-                add(.contraction, type, 2 * results * contracted)
             case .gather, .slice, .dynamicSlice:
                 // Only what is taken is read, at most all that is there, and the indices.
-                readByteCount = operandBytes.dropFirst().reduce(min(operandBytes.first ?? 0, resultBytes), +)
+                setOperandBytes(0, min(operandBytes.first ?? 0, resultBytes))
             case .scatter, .dynamicUpdateSlice:
                 let updates = primitive.code == .scatter ? operandBytes.last : operandBytes.dropFirst().first
                 if isReplacing {
                     // What is added to is read besides.
                     let isSet = if case .scatter(let mode, _) = primitive { mode == .set } else { true }
-                    readByteCount = operandBytes.dropFirst().reduce(isSet ? 0 : updates ?? 0, +)
+                    setOperandBytes(0, isSet ? 0 : updates ?? 0)
                     writtenByteCount = updates ?? 0
                 }
                 if case .scatter(let mode, _) = primitive, mode != .set, let count = updates {
@@ -151,8 +182,15 @@ public struct NodeWork: Sendable, Hashable {
 
     private init() {}
 
+    private mutating func setOperandBytes(_ index: Int, _ count: Double) {
+        guard operandByteCounts.indices.contains(index) else { return }
+        operandByteCounts[index] = count
+        readByteCount = operandByteCounts.reduce(0, +)
+    }
+
     private mutating func makeView() {
         isView = true
+        operandByteCounts = operandByteCounts.map { _ in 0 }
         (readByteCount, writtenByteCount) = (0, 0)
     }
 
@@ -174,6 +212,21 @@ public struct NodeWork: Sendable, Hashable {
             return operand.bitWidth > result.bitWidth ? operand : result
         default: return result ?? operand ?? .float32
         }
+    }
+
+    /// The matrices that `dot` multiplies.
+    private static func product(_ dimensions: DotDimensions, _ operands: [TensorType]) -> Product? {
+        guard operands.count == 2 else { return nil }
+        let (left, right) = (operands[0].shape, operands[1].shape)
+        func extent(_ shape: Shape, _ dimensions: [Int]) -> Double {
+            dimensions.reduce(1) {
+                shape.dimensions.indices.contains($1) ? $0 * Double(shape[$1].fixedValue ?? 1) : $0
+            }
+        }
+        return Product(
+            type: operands[0].scalarType, rows: extent(left, dimensions.leftFree(rank: left.rank)),
+            columns: extent(right, dimensions.rightFree(rank: right.rank)),
+            depth: extent(left, dimensions.leftContracting), count: extent(left, dimensions.leftBatch))
     }
 
     private static func isTranscendental(_ primitive: Primitive) -> Bool {
@@ -204,6 +257,10 @@ public struct NodeWork: Sendable, Hashable {
 
     private mutating func append(_ work: NodeWork, times: Double, countsBytes: Bool) {
         for share in work.shares { add(share.kind, share.type, share.count * times) }
+        for var product in work.products {
+            product.count *= times
+            products.append(product)
+        }
         assumedLoopCount += work.assumedLoopCount
         if countsBytes {
             readByteCount += work.readByteCount * times

@@ -17,68 +17,6 @@ public enum Roof: String, Sendable, Hashable, CaseIterable, Codable {
     case overhead
 }
 
-/// The part of a chip that arithmetic runs on.
-public enum Engine: String, Sendable, Hashable, CaseIterable, Codable {
-    /// Element by element.
-    case vector
-    /// Products of matrices.
-    case matrix
-}
-
-/// A figure that a profile does not know, and what depends on it.
-public struct MissingTerm: Sendable, Hashable {
-    /// What is not known.
-    public enum Figure: Sendable, Hashable {
-        /// The operations per second of an engine on a scalar type.
-        case rate(Engine, ScalarType)
-        /// The bandwidth of memory.
-        case memoryBandwidth
-        /// The bandwidth between chips.
-        case interconnectBandwidth
-        /// The seconds that each kernel takes at least.
-        case step
-        /// The seconds that a program takes to start.
-        case launch
-        /// The power at full load.
-        case power
-
-        /// For people, for instance `float32 vector rate`.
-        public var name: String {
-            switch self {
-            case .rate(let engine, let type): "\(type) \(engine.rawValue) rate"
-            case .memoryBandwidth: "memory bandwidth"
-            case .interconnectBandwidth: "interconnect bandwidth"
-            case .step: "seconds per kernel"
-            case .launch: "seconds per program"
-            case .power: "power"
-            }
-        }
-    }
-
-    /// What is not known.
-    public var figure: Figure
-    /// Why the profile does not know it.
-    public var reason: String
-    /// How much depends on it, in `unit`.
-    public var amount: Double
-    /// `operations`, `bytes`, `kernels`, `programs` or `joules`, of which nothing is known then.
-    public var unit: String
-    /// How many steps depend on it.
-    public var stepCount: Int
-
-    /// A figure that is missing.
-    public init(figure: Figure, reason: String, amount: Double, unit: String, stepCount: Int) {
-        self.figure = figure
-        self.reason = reason
-        self.amount = amount
-        self.unit = unit
-        self.stepCount = stepCount
-    }
-
-    /// What the figure is, for people.
-    public var name: String { figure.name }
-}
-
 /// What one step takes: a node of the graph as a backend compiles it.
 public struct StepEstimate: Sendable, Hashable {
     /// The node's index in the graph.
@@ -134,20 +72,20 @@ public struct StepEstimate: Sendable, Hashable {
     }
 }
 
-/// How many operations of a type run on an engine, and its peak.
-public struct EngineLoad: Sendable, Hashable {
-    /// The engine.
-    public var engine: Engine
+/// How many operations of a type run on a unit, and its peak.
+public struct UnitLoad: Sendable, Hashable {
+    /// The unit.
+    public var unit: TypeProfile.Unit
     /// The scalar type.
     public var type: ScalarType
-    /// Operations in one run, over all chips.
+    /// Operations in one run, over all chips; a function counts as one.
     public var operationCount: Double
     /// Operations per second at the peak, over all chips; nil where that is not known.
     public var peak: Double?
 
     /// A load.
-    public init(engine: Engine, type: ScalarType, operationCount: Double, peak: Double?) {
-        self.engine = engine
+    public init(unit: TypeProfile.Unit, type: ScalarType, operationCount: Double, peak: Double?) {
+        self.unit = unit
         self.type = type
         self.operationCount = operationCount
         self.peak = peak
@@ -168,8 +106,8 @@ public struct RooflineEstimate: Sendable, Hashable {
     public var steps: [StepEstimate]
     /// Seconds that are bound by each roof; starting the program is overhead.
     public var secondsByRoof: [Roof: Double]
-    /// What is computed, by engine and scalar type, most operations first.
-    public var loads: [EngineLoad]
+    /// What is computed, by unit and scalar type, most operations first.
+    public var loads: [UnitLoad]
     /// Bytes exchanged with memory in one run, over all chips.
     public var byteCount: Double
     /// Bytes per second at the peak of memory, over all chips; nil where that is not known.
@@ -192,10 +130,10 @@ public struct RooflineEstimate: Sendable, Hashable {
     /// Operations of all kinds and types in one run.
     public var operationCount: Double { loads.reduce(0) { $0 + $1.operationCount } }
 
-    /// The engine and type with most operations; nil where nothing is computed.
-    public var dominantLoad: EngineLoad? { loads.first }
+    /// The unit and type with most operations; nil where nothing is computed.
+    public var dominantLoad: UnitLoad? { loads.first }
 
-    /// Operations per second of the dominant engine and type as a part of its peak, over the whole run: what others call
+    /// Operations per second of the dominant unit and type as a part of its peak, over the whole run: what others call
     /// the utilisation of the model. Where the time is a lower bound, an upper bound. Nil where either is not known.
     public var utilisation: Double? {
         guard let seconds, seconds > 0, let load = dominantLoad, let peak = load.peak, peak > 0 else { return nil }
