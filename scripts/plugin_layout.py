@@ -24,6 +24,7 @@ HEADER = ROOT / "Sources/CHeterodynePlugin/include/heterodyne_plugin.h"
 LAYOUT = ROOT / "Sources/CHeterodynePlugin/layout.c"
 RELEASES = ROOT / "Tests/PluginFaultTests/Fixtures"
 PLAIN = {"heterodyne_string", "heterodyne_value", "heterodyne_named"}
+NEVER_CHANGE = PLAIN | {"heterodyne_extension"}  # which other structs begin with
 SCALARS = {"char": 1, "int32_t": 4, "uint32_t": 4, "int64_t": 8, "uint64_t": 8, "size_t": 8, "double": 8}
 TOKEN = re.compile(r"\s*([A-Za-z_]\w*|0[xX][0-9a-fA-F]+|\d+|<<|\"[^\"]*\"|[-+*/(){}\[\];,=|&<>?:.!])")
 
@@ -321,7 +322,7 @@ def render(header):
         f"VERSION({major}, {minor});",
     ]
     for name, (size, rows) in layout.items():
-        out += ["", f"{'PLAIN' if name in PLAIN else 'STRUCT'}({name}, {size});"]
+        out += ["", f"{'PLAIN' if name in NEVER_CHANGE else 'STRUCT'}({name}, {size});"]
         for field, offset, bytes_, kind in rows:
             out.append(wrapped(f"FIELD({name}, {field}, {offset}, {bytes_}, {kind});"))
     result, parameters = header.exports["heterodyne_plugin_open"]

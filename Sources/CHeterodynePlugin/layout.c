@@ -44,7 +44,7 @@ PLAIN(heterodyne_named, 32);
 FIELD(heterodyne_named, name, 0, 16, heterodyne_string);
 FIELD(heterodyne_named, value, 16, 16, heterodyne_string);
 
-STRUCT(heterodyne_extension, 24);
+PLAIN(heterodyne_extension, 24);
 FIELD(heterodyne_extension, struct_size, 0, 8, size_t);
 FIELD(heterodyne_extension, next, 8, 8, const struct heterodyne_extension *);
 FIELD(heterodyne_extension, type, 16, 8, uint64_t);

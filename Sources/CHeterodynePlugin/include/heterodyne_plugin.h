@@ -73,8 +73,8 @@ typedef struct heterodyne_named {
     heterodyne_string value;
 } heterodyne_named;
 
-/* One link of the chain that any struct may carry. `type` is allotted by the project; a struct that begins with this one
- * follows it in memory. There are none in version 1.0. */
+/* One link of the chain that any struct may carry: the start of a struct that `type`, which the project allots, names and
+ * struct_size measures. It never changes either. There are none in version 1.0. */
 typedef struct heterodyne_extension {
     size_t struct_size;
     const struct heterodyne_extension *next; /* NULL at the end */

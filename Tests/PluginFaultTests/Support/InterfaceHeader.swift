@@ -35,7 +35,10 @@ struct InterfaceHeader {
     /// Enumerators by the name of their enumeration.
     var enumerations: [String: [(name: String, value: Int)]] = [:]
 
+    /// Structs without a size of their own.
     static let plain: Set<String> = ["heterodyne_string", "heterodyne_value", "heterodyne_named"]
+    /// Structs that no minor may append to; others begin with the last.
+    static let unchanging = plain.union(["heterodyne_extension"])
 
     init(_ text: String) throws {
         self.text = text
