@@ -52,6 +52,13 @@ public struct ProfileCatalog: Sendable {
         profiles = known.values.sorted { $0.id < $1.id }
     }
 
+    /// The given chips only; of two with the same identifier the first counts.
+    public init(_ profiles: [ChipProfile]) {
+        var known: [String: ChipProfile] = [:]
+        for profile in profiles where known[profile.id] == nil { known[profile.id] = profile }
+        self.profiles = known.values.sorted { $0.id < $1.id }
+    }
+
     /// The chip called `name`: its identifier, one of its other names, or the path of a file (with a `/` or ending in
     /// `.json`). Case, blanks and dashes do not matter in names. Throws for names that nobody or several have; the message
     /// lists the nearest.
