@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HeterodyneBackend
-public import HeterodyneGraph
 public import HeterodyneRoofline
 
 /// Devices that stand for chips which are not there. Each offers exactly what its profile says, has memory of the size that

@@ -147,11 +147,11 @@ extension SimulatedChip {
 
     /// Throws `unsupported` for the first node of `graph` that the chip does not run, those inside regions included.
     func check(_ graph: Graph) throws(BackendError) {
-        for node in graph.nodes {
+        for (index, node) in graph.nodes.enumerated() {
             let answer = support(for: NodeSignature(node, in: graph))
             guard answer.isNative else {
                 throw BackendError(
-                    .unsupported, text(answer), device: device, node: node.operation.name, location: node.location)
+                    .unsupported, text(answer), device: device, node: graph.nodeText(index), location: node.location)
             }
             for region in node.operation.primitive?.regions ?? [] { try check(region) }
         }

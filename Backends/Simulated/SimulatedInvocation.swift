@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HeterodyneBackend
+import HeterodyneHostKernels
 import HeterodyneRoofline
 
 /// One place to run a program of a simulated chip. Runs on the host; times are the model's.
