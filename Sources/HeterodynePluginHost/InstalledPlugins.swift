@@ -9,5 +9,5 @@ public struct InstalledPlugins: BackendSource {
     public init() {}
 
     /// The plugins that can be used, and why others cannot.
-    public func find() -> BackendFindings { BackendFindings() }
+    public func find() -> BackendFindings { PluginHost().find() }
 }
