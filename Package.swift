@@ -194,7 +194,7 @@ let package = Package(
             "PluginFaultTests",
             [
                 "HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
-                "HeterodynePluginHost", "HeterodyneReference", "CHeterodynePlugin",
+                "HeterodyneConformance", "HeterodynePluginHost", "HeterodyneReference", "CHeterodynePlugin",
             ],
             resources: [.copy("Fixtures")]),
         tests("VendorPluginTests", ["Heterodyne", "HeterodyneConformance", "SentenceEmbeddingModel"]),
