@@ -30,6 +30,7 @@ struct ErrorSlot {
         error.pointee.message = room.baseAddress?.assumingMemoryBound(to: CChar.self)
         error.pointee.message_capacity = UInt64(room.count)
         error.pointee.message_size = 0
+        room[0] = 0
         error.pointee.node = 0
         error.pointee.vendor_code = 0
         error.pointee.is_retryable = 0
@@ -37,8 +38,14 @@ struct ErrorSlot {
 
     /// What the plugin wrote, whatever it did to the struct's own pointers.
     func failure(status: Int32) -> PluginFailure {
-        let size = Int(min(error.pointee.message_size, UInt64(room.count)))
-        let text = ForeignText.repaired(UnsafeRawBufferPointer(rebasing: room[0..<size]), keepsLines: true)
+        var bytes = UnsafeRawBufferPointer(room)
+        if error.pointee.message_size <= UInt64(room.count) {
+            bytes = UnsafeRawBufferPointer(rebasing: bytes[0..<Int(error.pointee.message_size)])
+        } else if let end = bytes.firstIndex(of: 0) {
+            // The number of bytes that there would be with more room, as snprintf returns it: then there is a terminator.
+            bytes = UnsafeRawBufferPointer(rebasing: bytes[0..<end])
+        }
+        let text = ForeignText.repaired(bytes, keepsLines: true)
         return PluginFailure(
             status: status, message: text, node: error.pointee.node > 0 ? error.pointee.node - 1 : nil,
             vendorCode: error.pointee.vendor_code, isRetryable: error.pointee.is_retryable != 0)
