@@ -11,11 +11,26 @@ final class HostMemory: Sendable {}
 /// Makes graphs of the host's views of them. Operations arrive as they left: attributes keep kinds and order, and literals
 /// refer to the host's bytes. What does not hold together is an error.
 struct GraphReader {
-    /// More nodes than any program has, those of regions and definitions included. Keeps graphs that share regions in many
-    /// levels, or contain themselves, from taking for ever.
-    static let maximumNodeCount = 1 << 22
+    /// More nodes than any program has, those of regions and definitions included and counted as often as they occur. Keeps
+    /// graphs that contain each other many times over from taking for ever.
+    static let maximumNodeCount = 1 << 24
+    /// How deeply regions and definitions may lie within each other.
+    static let maximumDepth = Graph.maximumRegionDepth + 32
+
+    /// A graph that was read: hosts pass what occurs several times once.
+    private struct Known {
+        var graph: Graph
+        var nodeCount: Int
+    }
+
+    /// Where a graph lies, and whether composites in it come with definitions.
+    private struct Place: Hashable {
+        var address: UnsafePointer<heterodyne_graph>
+        var keepsDefinitions: Bool
+    }
 
     private let memory = HostMemory()
+    private var known: [Place: Known] = [:]
     private var nodeCount = 0
     /// Graphs that are being read, the outermost first.
     private var depth = 0
@@ -91,18 +106,36 @@ struct GraphReader {
     mutating func graph(
         _ pointer: UnsafePointer<heterodyne_graph>?, keepsDefinitions: Bool = true
     ) throws(ViewFault) -> Graph {
-        guard depth <= Graph.maximumRegionDepth else {
+        guard depth <= Self.maximumDepth else {
             throw ViewFault(
-                "regions and definitions are nested more than \(Graph.maximumRegionDepth) deep", node: outermost)
+                "regions and definitions are nested more than \(Self.maximumDepth) deep", node: outermost)
+        }
+        let address = try View.graph(pointer)
+        let place = Place(address: address, keepsDefinitions: keepsDefinitions)
+        if let known = known[place] {
+            try count(known.nodeCount)
+            return known.graph
         }
         depth += 1
         defer { depth -= 1 }
-        let view = try View.graph(pointer).pointee
-        let views = try View.list(view.nodes, view.node_count, "nodes")
-        nodeCount += views.count
+        let before = nodeCount
+        let graph = try newGraph(address.pointee, keepsDefinitions)
+        known[place] = Known(graph: graph, nodeCount: nodeCount - before)
+        return graph
+    }
+
+    private mutating func count(_ nodes: Int) throws(ViewFault) {
+        nodeCount += nodes
         guard nodeCount <= Self.maximumNodeCount else {
             throw ViewFault("the graph has more than \(Self.maximumNodeCount) nodes", node: outermost)
         }
+    }
+
+    private mutating func newGraph(
+        _ view: heterodyne_graph, _ keepsDefinitions: Bool
+    ) throws(ViewFault) -> Graph {
+        let views = try View.list(view.nodes, view.node_count, "nodes")
+        try count(views.count)
         var nodes: [Node] = []
         nodes.reserveCapacity(views.count)
         var parameters = 0
