@@ -13,12 +13,15 @@ struct BufferTests {
     /// One plugin with one program and one invocation.
     private struct Fixture: @unchecked Sendable {
         // Unchecked: the interface may be called from any thread.
-        let plugin = PluginKit.table(for: RecordingBackend(), name: "recording", version: "1").pointee
+        let plugin: heterodyne_plugin
         let place = ErrorPlace()
         private(set) var program: OpaquePointer?
         private(set) var invocation: OpaquePointer?
 
         init() {
+            let backend = RecordingBackend()
+            backend.record.withLock { $0.inPlaceOutputs = [0: 0] }
+            plugin = PluginKit.table(for: backend, name: "recording", version: "1").pointee
             #expect(plugin.compile(plugin.context, 0, ViewSample().unit, &program, place.error) == 0)
             #expect(plugin.invocation_create(plugin.context, program, &invocation, place.error) == 0)
         }
@@ -40,7 +43,9 @@ struct BufferTests {
             var list: UnsafePointer<UnsafePointer<heterodyne_measurement>?>?
             var count: UInt64 = 0
             #expect(plugin.measurements(plugin.context, invocation, &list, &count, place.error) == 0)
-            let found = (0..<Int(count)).compactMap { list?[$0]?.pointee }.first { heterodyne_equals($0.name, name) == 1 }
+            let found = (0..<Int(count)).compactMap { list?[$0]?.pointee }.first {
+                heterodyne_equals($0.name, name) == 1
+            }
             return try #require(found).value
         }
 

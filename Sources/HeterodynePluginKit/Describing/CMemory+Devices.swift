@@ -11,7 +11,8 @@ extension CMemory {
         var info = heterodyne_device_info()
         info.struct_size = MemoryLayout<heterodyne_device_info>.size
         info.id = text(id)
-        info.name = text(descriptor.name)
+        // The interface wants a name and a fingerprint; a backend may leave both out.
+        info.name = text(descriptor.name.isEmpty ? descriptor.id : descriptor.name)
         info.vendor = text(descriptor.vendor)
         info.kind = Self.kind(descriptor.kind).rawValue
         if descriptor.isSoftware { info.flags |= UInt32(HETERODYNE_SOFTWARE) }
@@ -23,7 +24,8 @@ extension CMemory {
         info.versions = named(descriptor.versions)
         info.detail_count = UInt64(descriptor.details.count)
         info.details = named(descriptor.details)
-        info.fingerprint = text(descriptor.fingerprint)
+        let fingerprint = descriptor.fingerprint
+        info.fingerprint = text(fingerprint.isEmpty ? "\(descriptor.id)|\(descriptor.name)" : fingerprint)
         return info
     }
 

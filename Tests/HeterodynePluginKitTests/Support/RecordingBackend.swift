@@ -13,16 +13,19 @@ final class RecordingBackend: Backend {
         var discoveries = 0
         var answer: Support = .native
         var failure: BackendError?
+        var inPlaceOutputs: [Int: Int] = [:]
     }
 
     let name = "recording"
     let record = Mutex(Record())
 
     static let capabilities = Capabilities(
-        scalarTypes: [.float32: .compute, .int8: [.storage, .convert, .matrixEngine], .uint32: [.storage, .atomicAdd]],
+        scalarTypes: [
+            .float32: .compute, .int8: [.storage, .convert, .matrixEngine], .uint32: [.storage, .atomicAdd],
+        ],
         exceptions: [
             SupportException(primitive: .sort, scalarType: .float32, reason: "no sorter – “really”"),
-            SupportException(primitive: .loop, scalarType: .int8, reason: ""),
+            SupportException(primitive: .loop, scalarType: .int8, reason: "no jumps"),
         ],
         emulations: [
             .float64: Emulation(
@@ -45,7 +48,7 @@ final class RecordingBackend: Backend {
             maximumULP: [.exp: 2.25, .loop: 3, .constant: 1], maximumCompositeULP: ["gelu": 16.5, "erf": 1]))
 
     static let plain = Capabilities(
-        scalarTypes: [.float64: .storage], maximumBufferByteCount: 0, hasUnifiedMemory: false,
+        scalarTypes: [.float64: .storage], maximumBufferByteCount: 4096, hasUnifiedMemory: false,
         numerics: Numerics(
             denormals: .preserved, propagatesNaN: true, contracts: false, roundsToNearestEven: true, maximumULP: [:]))
 
@@ -55,7 +58,7 @@ final class RecordingBackend: Backend {
         versions: ["driver": "1.2", "firmware": ""], details: ["bus": "PCI 1:0"], fingerprint: "tests|T|1.2")
 
     static let bare = DeviceDescriptor(
-        id: "recording:b", backend: "recording", kind: .integratedGPU, name: "", vendor: "", threads: 1,
+        id: "recording:b", backend: "recording", kind: .integratedGPU, name: "B", vendor: "", threads: 1,
         memoryByteCount: 0, fingerprint: "")
 
     func discover() -> DeviceListing {
@@ -127,12 +130,15 @@ final class CountedBuffer: Buffer {
 /// A program that does nothing and says much.
 final class RecordingProgram: Executable {
     let backend: RecordingBackend
-    let inPlaceOutputs = [0: 0]
+    let inPlaceOutputs: [Int: Int]
     let arenaByteCount = 1234
     let constantByteCount = 56
     let stepDescriptions = ["first step", "zweiter Schritt – ü"]
 
-    init(_ backend: RecordingBackend) { self.backend = backend }
+    init(_ backend: RecordingBackend) {
+        self.backend = backend
+        inPlaceOutputs = backend.record.withLock(\.inPlaceOutputs)
+    }
 
     func makeInvocation() throws(BackendError) -> any Invocation {
         try backend.fail()
