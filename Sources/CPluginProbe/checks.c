@@ -9,27 +9,119 @@
 
 #include "internal.h"
 
-// The structs of version 1.0 end with these fields; later minor versions append.
+// Bytes of a struct up to the end of a field. The table of version 1.0 ends with measurements; later minor versions append.
 #define THROUGH(type, field) (offsetof(type, field) + sizeof(((type *)0)->field))
 #define LARGEST_STRUCT ((size_t)1 << 20)
 
-int heterodyne_probe_size(checker *checker, const char *what, size_t size, size_t least) {
-    if (size >= least && size <= LARGEST_STRUCT) return 0;
+// ---------------------------------------------------------------------------------------------- What is handed out
+
+// What the host would read of it is read here, so that memory that is not there ends the child and not the host. Whether the
+// values make sense the host asks itself, device by device: one that describes itself wrongly hides no other. As there,
+// a field counts where struct_size covers it, and larger texts and lists are taken for garbage and left alone.
+#define LARGEST_TEXT (1 << 16)
+#define LARGEST_LIST (1 << 16)
+
+static void touch(const void *bytes, size_t size) {
+    unsigned sum = 0;
+    for (size_t i = 0; i < size; i++) sum += ((const volatile unsigned char *)bytes)[i];
+    (void)sum;
+}
+
+static void touch_text(heterodyne_string text) {
+    if (text.data && text.size <= LARGEST_TEXT) touch(text.data, (size_t)text.size);
+}
+
+// How many elements to look at.
+static uint64_t touch_list(const void *elements, uint64_t count, size_t size) {
+    if (!elements || count > LARGEST_LIST) return 0;
+    touch(elements, (size_t)count * size);
+    return count;
+}
+
+static void touch_named(const heterodyne_named *named, uint64_t count) {
+    count = touch_list(named, count, sizeof *named);
+    for (uint64_t i = 0; i < count; i++) {
+        touch_text(named[i].name);
+        touch_text(named[i].value);
+    }
+}
+
+static void touch_texts(const heterodyne_string *texts, uint64_t count) {
+    count = touch_list(texts, count, sizeof *texts);
+    for (uint64_t i = 0; i < count; i++) touch_text(texts[i]);
+}
+
+#define TOUCH_TEXT(object, field) \
+    if (HETERODYNE_HAS(object, field)) touch_text((object)->field)
+
+void heterodyne_probe_touch_info(const heterodyne_device_info *info) {
+    if (!info) return;
+    TOUCH_TEXT(info, id);
+    TOUCH_TEXT(info, name);
+    TOUCH_TEXT(info, vendor);
+    if (HETERODYNE_HAS(info, versions)) touch_named(info->versions, info->version_count);
+    if (HETERODYNE_HAS(info, details)) touch_named(info->details, info->detail_count);
+    TOUCH_TEXT(info, fingerprint);
+    TOUCH_TEXT(info, unavailable_reason);
+    TOUCH_TEXT(info, remedy);
+}
+
+static void touch_exceptions(const heterodyne_exception *const *exceptions, uint64_t count) {
+    count = touch_list(exceptions, count, sizeof *exceptions);
+    for (uint64_t i = 0; i < count; i++)
+        if (exceptions[i]) TOUCH_TEXT(exceptions[i], reason);
+}
+
+void heterodyne_probe_touch_capabilities(const heterodyne_capabilities *it) {
+    if (!it) return;
+    if (HETERODYNE_HAS(it, usages)) touch_list(it->usages, it->usage_count, sizeof *it->usages);
+    if (HETERODYNE_HAS(it, exceptions)) touch_exceptions(it->exceptions, it->exception_count);
+    if (HETERODYNE_HAS(it, emulations)) {
+        uint64_t count = touch_list(it->emulations, it->emulation_count, sizeof *it->emulations);
+        for (uint64_t i = 0; i < count; i++) {
+            const heterodyne_emulation *emulation = it->emulations[i];
+            if (!emulation) continue;
+            TOUCH_TEXT(emulation, method);
+            if (HETERODYNE_HAS(emulation, exceptions))
+                touch_exceptions(emulation->exceptions, emulation->exception_count);
+        }
+    }
+    if (HETERODYNE_HAS(it, claims)) touch_texts(it->claims, it->claim_count);
+    if (HETERODYNE_HAS(it, region_composites)) touch_texts(it->region_composites, it->region_composite_count);
+    if (HETERODYNE_HAS(it, rates)) {
+        uint64_t count = touch_list(it->rates, it->rate_count, sizeof *it->rates);
+        for (uint64_t i = 0; i < count; i++) {
+            if (!it->rates[i]) continue;
+            TOUCH_TEXT(it->rates[i], what);
+            TOUCH_TEXT(it->rates[i], source);
+        }
+    }
+    if (HETERODYNE_HAS(it, maximum_ulp)) touch_list(it->maximum_ulp, it->ulp_count, sizeof *it->maximum_ulp);
+    if (HETERODYNE_HAS(it, composite_errors)) {
+        uint64_t count = touch_list(it->composite_errors, it->composite_error_count, sizeof *it->composite_errors);
+        for (uint64_t i = 0; i < count; i++)
+            if (it->composite_errors[i]) TOUCH_TEXT(it->composite_errors[i], composite);
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- The table
+
+static int invalid_size(char *message, size_t capacity, size_t size) {
     snprintf(
-        checker->message, checker->capacity,
-        "%s has a struct_size of %zu bytes; version 1.0 has %zu, and later ones only append", what, size, least);
+        message, capacity,
+        "heterodyne_plugin has a struct_size of %zu bytes; version 1.0 has %zu, and later ones only append", size,
+        THROUGH(heterodyne_plugin, measurements));
     return HETERODYNE_PROBE_INVALID;
 }
 
-static int invalid(checker *checker, const char *message) {
-    snprintf(checker->message, checker->capacity, "%s", message);
+static int invalid(char *message, size_t capacity, const char *text) {
+    snprintf(message, capacity, "%s", text);
     return HETERODYNE_PROBE_INVALID;
 }
 
 int heterodyne_probe_open(
     void *entry, const heterodyne_host *host, uint32_t minimum, uint32_t maximum, const heterodyne_plugin **plugin,
     int32_t *status, char *message, size_t capacity) {
-    checker checker = {message, capacity, 0};
     __typeof__(&heterodyne_plugin_open) open;
     memcpy(&open, &entry, sizeof open);
     char text[HETERODYNE_PROBE_TEXT] = {0};
@@ -44,12 +136,11 @@ int heterodyne_probe_open(
         message[size] = 0;
         return HETERODYNE_PROBE_FAILED;
     }
-    if (!table) return invalid(&checker, "heterodyne_plugin_open succeeded without handing out a heterodyne_plugin");
+    if (!table) return invalid(message, capacity, "heterodyne_plugin_open succeeded without handing out a heterodyne_plugin");
     // Whatever else the table holds, a version says how to read it.
     if (table->struct_size < THROUGH(heterodyne_plugin, version))
-        return heterodyne_probe_size(
-            &checker, "heterodyne_plugin", table->struct_size, THROUGH(heterodyne_plugin, measurements));
-    if (table->version == 0) return invalid(&checker, "it picked version 0, which is no version");
+        return invalid_size(message, capacity, table->struct_size);
+    if (table->version == 0) return invalid(message, capacity, "it picked version 0, which is no version");
     if (table->version < minimum || table->version > maximum) {
         snprintf(
             message, capacity, "it picked version %u.%u of the plugin interface, but was offered %u.%u to %u.%u",
@@ -57,11 +148,13 @@ int heterodyne_probe_open(
             maximum & 0xFFFF);
         return HETERODYNE_PROBE_INVALID;
     }
-    int failure = heterodyne_probe_size(
-        &checker, "heterodyne_plugin", table->struct_size, THROUGH(heterodyne_plugin, measurements));
-    if (failure) return failure;
+    if (table->struct_size < THROUGH(heterodyne_plugin, measurements) || table->struct_size > LARGEST_STRUCT)
+        return invalid_size(message, capacity, table->struct_size);
+    touch(table, THROUGH(heterodyne_plugin, measurements));
+    touch_text(table->name);
+    touch_text(table->plugin_version);
 #define REQUIRE(function) \
-    if (!table->function) return invalid(&checker, "its function " #function " is NULL, but every plugin needs it")
+    if (!table->function) return invalid(message, capacity, "its function " #function " is NULL, but every plugin needs it")
     REQUIRE(device_count);
     REQUIRE(device_describe);
     REQUIRE(device_capabilities);
@@ -76,125 +169,6 @@ int heterodyne_probe_open(
     REQUIRE(execute);
 #undef REQUIRE
     *plugin = table;
-    return 0;
-}
-
-// ---------------------------------------------------------------------------------------------- What is handed out
-
-// Reads every byte, so that memory that is not there fails here and not in the host.
-static int touch(const void *bytes, size_t size) {
-    unsigned sum = 0;
-    for (size_t i = 0; i < size; i++) sum += ((const volatile unsigned char *)bytes)[i];
-    return sum != 0;
-}
-
-static int check_text(checker *checker, heterodyne_string text, const char *what) {
-    if (text.size > 1 << 20 || (text.size > 0 && !text.data)) {
-        snprintf(
-            checker->message, checker->capacity, "%s of device %llu is a text of %llu bytes%s", what,
-            (unsigned long long)checker->device, (unsigned long long)text.size, text.data ? "" : " at address NULL");
-        return HETERODYNE_PROBE_INVALID;
-    }
-    touch(text.data, (size_t)text.size);
-    return 0;
-}
-
-static int check_array(checker *checker, const void *elements, uint64_t count, size_t size, const char *what) {
-    if (count > 1 << 16 || (count > 0 && !elements)) {
-        snprintf(
-            checker->message, checker->capacity, "%s of device %llu is a list of %llu elements%s", what,
-            (unsigned long long)checker->device, (unsigned long long)count, elements ? "" : " at address NULL");
-        return HETERODYNE_PROBE_INVALID;
-    }
-    touch(elements, (size_t)count * size);
-    return 0;
-}
-
-static int check_element(checker *checker, const void *element, size_t least, const char *what) {
-    if (!element) {
-        snprintf(
-            checker->message, checker->capacity, "%s of device %llu has an element that is NULL", what,
-            (unsigned long long)checker->device);
-        return HETERODYNE_PROBE_INVALID;
-    }
-    size_t size;
-    memcpy(&size, element, sizeof size); // every struct begins with its struct_size
-    return heterodyne_probe_size(checker, what, size, least);
-}
-
-#define TRY(expression) \
-    do { \
-        int failure = (expression); \
-        if (failure) return failure; \
-    } while (0)
-
-int heterodyne_probe_check_info(checker *checker, const heterodyne_device_info *info) {
-    if (!info) return invalid(checker, "device_describe succeeded without handing out a heterodyne_device_info");
-    TRY(heterodyne_probe_size(
-        checker, "heterodyne_device_info", info->struct_size, THROUGH(heterodyne_device_info, remedy)));
-    TRY(check_text(checker, info->id, "id"));
-    TRY(check_text(checker, info->name, "name"));
-    TRY(check_text(checker, info->vendor, "vendor"));
-    TRY(check_text(checker, info->fingerprint, "fingerprint"));
-    TRY(check_text(checker, info->unavailable_reason, "unavailable_reason"));
-    TRY(check_text(checker, info->remedy, "remedy"));
-    TRY(check_array(checker, info->versions, info->version_count, sizeof *info->versions, "versions"));
-    for (uint64_t i = 0; i < info->version_count; i++) {
-        TRY(check_text(checker, info->versions[i].name, "a name in versions"));
-        TRY(check_text(checker, info->versions[i].value, "a value in versions"));
-    }
-    TRY(check_array(checker, info->details, info->detail_count, sizeof *info->details, "details"));
-    for (uint64_t i = 0; i < info->detail_count; i++) {
-        TRY(check_text(checker, info->details[i].name, "a name in details"));
-        TRY(check_text(checker, info->details[i].value, "a value in details"));
-    }
-    return 0;
-}
-
-static int check_exceptions(
-    checker *checker, const heterodyne_exception *const *exceptions, uint64_t count, const char *what) {
-    TRY(check_array(checker, exceptions, count, sizeof *exceptions, what));
-    for (uint64_t i = 0; i < count; i++) {
-        TRY(check_element(checker, exceptions[i], THROUGH(heterodyne_exception, reason), what));
-        TRY(check_text(checker, exceptions[i]->reason, "the reason of an exception"));
-    }
-    return 0;
-}
-
-int heterodyne_probe_check_capabilities(checker *checker, const heterodyne_capabilities *it) {
-    if (!it) return invalid(checker, "device_capabilities succeeded without handing out a heterodyne_capabilities");
-    TRY(heterodyne_probe_size(
-        checker, "heterodyne_capabilities", it->struct_size, THROUGH(heterodyne_capabilities, composite_errors)));
-    TRY(check_array(checker, it->usages, it->usage_count, sizeof *it->usages, "usages"));
-    TRY(check_exceptions(checker, it->exceptions, it->exception_count, "exceptions"));
-    TRY(check_array(checker, it->emulations, it->emulation_count, sizeof *it->emulations, "emulations"));
-    for (uint64_t i = 0; i < it->emulation_count; i++) {
-        const heterodyne_emulation *emulation = it->emulations[i];
-        TRY(check_element(checker, emulation, THROUGH(heterodyne_emulation, exceptions), "emulations"));
-        TRY(check_text(checker, emulation->method, "the method of an emulation"));
-        TRY(check_exceptions(checker, emulation->exceptions, emulation->exception_count, "exceptions of an emulation"));
-    }
-    TRY(check_array(checker, it->claims, it->claim_count, sizeof *it->claims, "claims"));
-    for (uint64_t i = 0; i < it->claim_count; i++) TRY(check_text(checker, it->claims[i], "a name in claims"));
-    TRY(check_array(
-        checker, it->region_composites, it->region_composite_count, sizeof *it->region_composites,
-        "region_composites"));
-    for (uint64_t i = 0; i < it->region_composite_count; i++)
-        TRY(check_text(checker, it->region_composites[i], "a name in region_composites"));
-    TRY(check_array(checker, it->rates, it->rate_count, sizeof *it->rates, "rates"));
-    for (uint64_t i = 0; i < it->rate_count; i++) {
-        TRY(check_element(checker, it->rates[i], THROUGH(heterodyne_rate, source), "rates"));
-        TRY(check_text(checker, it->rates[i]->what, "what of a rate"));
-        TRY(check_text(checker, it->rates[i]->source, "the source of a rate"));
-    }
-    TRY(check_array(checker, it->maximum_ulp, it->ulp_count, sizeof *it->maximum_ulp, "maximum_ulp"));
-    TRY(check_array(
-        checker, it->composite_errors, it->composite_error_count, sizeof *it->composite_errors, "composite_errors"));
-    for (uint64_t i = 0; i < it->composite_error_count; i++) {
-        const heterodyne_composite_error *error = it->composite_errors[i];
-        TRY(check_element(checker, error, THROUGH(heterodyne_composite_error, maximum_ulp), "composite_errors"));
-        TRY(check_text(checker, error->composite, "the name of a composite error"));
-    }
     return 0;
 }
 

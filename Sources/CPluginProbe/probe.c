@@ -54,7 +54,6 @@ static void log_line(void *context, uint32_t level, heterodyne_string text) {
 }
 
 static int probe_devices(const heterodyne_plugin *plugin, uint64_t *count, int32_t *status, char *message, size_t capacity) {
-    checker checker = {message, capacity, 0};
     char text[HETERODYNE_PROBE_TEXT] = {0};
     heterodyne_error error = {.struct_size = sizeof error, .message = text, .message_capacity = sizeof text};
     *count = 0;
@@ -74,21 +73,18 @@ static int probe_devices(const heterodyne_plugin *plugin, uint64_t *count, int32
         return HETERODYNE_PROBE_INVALID;
     }
     for (uint64_t device = 0; device < *count; device++) {
-        checker.device = device;
         const heterodyne_device_info *info = NULL;
         heterodyne_error ignored = {.struct_size = sizeof ignored, .message = text, .message_capacity = sizeof text};
         write_phase(HETERODYNE_PROBE_DESCRIBING, device);
-        // A device that says why it cannot be used is a device with a reason, which the host will show.
+        // A device that fails or lies is one device with a reason, which the host will show.
         if (plugin->device_describe(plugin->context, device, &info, &ignored) != HETERODYNE_OK) continue;
-        int failure = heterodyne_probe_check_info(&checker, info);
-        if (failure) return failure;
-        if (info->unavailable_reason.size > 0) continue;
+        heterodyne_probe_touch_info(info);
+        if (!info || (HETERODYNE_HAS(info, unavailable_reason) && info->unavailable_reason.size > 0)) continue;
         const heterodyne_capabilities *capabilities = NULL;
         ignored = (heterodyne_error){.struct_size = sizeof ignored, .message = text, .message_capacity = sizeof text};
         write_phase(HETERODYNE_PROBE_CAPABILITIES, device);
         if (plugin->device_capabilities(plugin->context, device, &capabilities, &ignored) != HETERODYNE_OK) continue;
-        failure = heterodyne_probe_check_capabilities(&checker, capabilities);
-        if (failure) return failure;
+        heterodyne_probe_touch_capabilities(capabilities);
     }
     return 0;
 }
@@ -172,7 +168,8 @@ static int parse_number(const char *text, uint32_t *number) {
 static void probe_instead(int argc, char **argv) {
     uint32_t minimum, maximum;
     if (argc < 4 || !argv || !argv[0] || strcmp(argv[0], HETERODYNE_PROBE_NAME) != 0) return;
-    if (heterodyne_probe_is_elevated()) return;
+    // A plugin may contain this code too.
+    if (heterodyne_probe_is_elevated() || !heterodyne_probe_is_in_main_program()) return;
     if (!parse_number(argv[1], &minimum) || !parse_number(argv[2], &maximum)) _exit(64);
     heterodyne_probe_child_main(argv[3], argv + 4, (size_t)argc - 4, minimum, maximum);
 }

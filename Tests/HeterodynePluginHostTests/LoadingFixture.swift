@@ -39,8 +39,9 @@ final class LoadingFixture: Sendable {
             """, to: name + ".json")
     }
 
-    /// Runs a program and requires that it succeeds.
-    static func run(_ program: String, _ arguments: [String]) throws {
+    /// Runs a program, requires that it succeeds, and returns what it printed.
+    @discardableResult
+    static func run(_ program: String, _ arguments: [String]) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [program] + arguments
@@ -51,6 +52,7 @@ final class LoadingFixture: Sendable {
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         try #require(process.terminationStatus == 0, "\(program) \(arguments.joined(separator: " ")): \(text)")
+        return text
     }
 
     /// Where `heterodyne_plugin.h` is.
@@ -72,6 +74,24 @@ final class LoadingFixture: Sendable {
             ]
                 + flags)
         return file(library)
+    }
+
+    /// Compiles a host in C with the probe's code inside, or in a library beside it; its path.
+    func host(asLibrary: Bool) throws -> String {
+        let root = URL(fileURLWithPath: Self.headers).deletingLastPathComponent().deletingLastPathComponent()
+        let probe = root.appendingPathComponent("CPluginProbe").path
+        let program = URL(fileURLWithPath: Self.source).deletingLastPathComponent()
+            .appendingPathComponent("loading_host.c").path
+        let common = ["-std=gnu11", "-I", Self.headers, "-I", probe + "/include"]
+        let sources = ["checks.c", "probe.c", "start.c"].map { probe + "/" + $0 }
+        if asLibrary {
+            try Self.run("cc", common + ["-shared", "-fPIC"] + sources + ["-o", file("libprobe.so"), "-ldl"])
+            try Self.run(
+                "cc", common + [program, "-o", file("host"), "-L\(path)", "-lprobe", "-Wl,-rpath,$ORIGIN", "-ldl"])
+        } else {
+            try Self.run("cc", common + [program] + sources + ["-o", file("host"), "-ldl", "-pthread"])
+        }
+        return file("host")
     }
 
     /// Compiles the plugin and announces it.

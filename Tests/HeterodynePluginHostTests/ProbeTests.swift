@@ -43,13 +43,8 @@ import Testing
         Fault("FAIL_IN_COUNT", "HETERODYNE_DEVICE_LOST while counting its devices: the bus does not answer"),
         Fault("TOO_MANY_DEVICES", "1025 devices"),
         Fault("HANG_IN_DESCRIBE", "gave no answer within 1 s while describing device 0", isHang: true),
-        Fault("NO_INFO", "without handing out a heterodyne_device_info"),
-        Fault("SMALL_INFO", "heterodyne_device_info has a struct_size of 24 bytes"),
         Fault("WILD_TEXT", "crashed with signal 11 (segmentation fault) while describing device 0"),
-        Fault("LONG_TEXT", "name of device 0 is a text of 18446744073709551615 bytes"),
-        Fault("NULL_TEXT", "name of device 0 is a text of 5 bytes at address NULL"),
         Fault("CRASH_IN_CAPABILITIES", "crashed with signal 11", "while giving the capabilities of device 0"),
-        Fault("NO_CAPABILITIES", "without handing out a heterodyne_capabilities"),
         Fault("WILD_CLAIMS", "crashed with signal 11", "while giving the capabilities of device 0"),
         Fault("PRINTS_AND_CRASHES", "crashed with signal 11", "it printed: licence server not found giving up"),
         Fault("PRINTS_FOR_EVER", "gave no answer within 1 s while opening", "it printed: noise noise", isHang: true),
@@ -88,6 +83,19 @@ import Testing
         #expect(seconds < hanging, "\(seconds) s")
     }
 
+    /// What is wrong with one device, without harm to who reads it, is that device's own line.
+    @Test(arguments: ["NO_INFO", "SMALL_INFO", "LONG_TEXT", "NULL_TEXT", "NO_CAPABILITIES"])
+    func aWrongDeviceIsALineOfItsOwn(fault: String) throws {
+        let fixture = try LoadingFixture()
+        try fixture.install("acme", fault: fault)
+        let findings = PluginHost(folders: [fixture.path], probeSeconds: 5).find()
+        #expect(findings.refused == [])
+        let listing = try #require(findings.backends.first).discover()
+        #expect(listing.devices == [])
+        #expect(listing.unavailable.count == 1)
+        #expect(listing.unavailable.first?.reason.isEmpty == false)
+    }
+
     @Test func aFaultyDeviceIsNoFaultyPlugin() throws {
         let fixture = try LoadingFixture()
         let request = PluginProbe.Request(library: try fixture.plugin("liba.so", fault: "FAILS_DESCRIBE"))
@@ -104,6 +112,44 @@ import Testing
     }
 
     @Test func theTestRunsInTheMainProgram() { #expect(PluginProbe.canStartFresh) }
+
+    /// Input, output, files, core dumps and process group of the child, as a plugin sees them.
+    @Test(arguments: [true, false])
+    func theChildHasNothingOfTheHost(isFresh: Bool) throws {
+        let fixture = try LoadingFixture()
+        let request = PluginProbe.Request(library: try fixture.plugin("liba.so", fault: "REPORTS_ITSELF"))
+        let report = try #require(PluginProbe(seconds: 5, isFresh: isFresh).run([request]).first)
+        #expect(report.end == .exited(9))
+        #expect(
+            String(decoding: report.output, as: UTF8.self)
+                == "input /dev/null, core 0, open files 0, leads its group 1, name heterodyne (probe)\n")
+    }
+
+    /// The probe's C code in a program of its own, as part of the program or of a library that it loads; the host ignores
+    /// SIGCHLD, so that how the child ended is lost.
+    @Test(arguments: [true, false])
+    func otherProgramsCanProbe(asLibrary: Bool) throws {
+        let fixture = try LoadingFixture()
+        let plugin = try fixture.plugin("libplugin.so")
+        let host = try fixture.host(asLibrary: asLibrary)
+        let output = try LoadingFixture.run(host, [plugin])
+        // Starting, loading, opening, counting, describing, capabilities; done.
+        #expect(output == "main 2 in-main \(asLibrary ? 0 : 1) start 0 records 1 1 1 1 1 1 7 end 3\n")
+    }
+
+    /// Whoever starts a set-user-id program chooses the name it is started under, and must not have it load libraries.
+    @Test(.enabled(if: geteuid() == 0, "only root can make a program that runs as somebody else"))
+    func elevatedProgramsAreNoProbes() throws {
+        let fixture = try LoadingFixture()
+        let plugin = try fixture.plugin("libplugin.so")
+        let host = try fixture.host(asLibrary: false)
+        let arguments = ["-c", "exec -a heterodyne-plugin-probe \"$0\" 65536 65536 \"$1\" 3>/dev/null", host, plugin]
+        // Without elevated rights it probes, and main is never reached.
+        #expect(try LoadingFixture.run("bash", arguments) == "")
+        try #require(chmod(host, 0o4755) == 0)
+        let output = try LoadingFixture.run("setpriv", ["--reuid", "65534", "--clear-groups", "bash"] + arguments)
+        #expect(output == "main 4 elevated 1\n")
+    }
 
     @Test(arguments: [true, false])
     func nothingIsLeftBehind(isFresh: Bool) throws {

@@ -151,7 +151,10 @@ struct PluginManifest: Sendable, Hashable {
             }
             var texts: [String] = []
             for element in elements {
-                guard let text = element.text, !text.isEmpty, !text.utf8.contains(0) else {
+                // A relative path would start from the current directory.
+                guard let text = element.text, !text.isEmpty, !text.utf8.contains(0),
+                    text.hasPrefix("/") || !text.contains("/")
+                else {
                     throw PluginRefusal(
                         reason:
                             "in the manifest \(path), \"\(prefix)\(key)\" holds something that is no library's name",

@@ -3,9 +3,11 @@
 //
 // cc -shared -fPIC -DFAULT=HANG_IN_OPEN -I FOLDER_OF_THE_HEADER loading_plugin.c
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "heterodyne_plugin.h"
@@ -15,7 +17,7 @@ enum {
     ABORT_IN_OPEN, VERSION_ZERO, VERSION_TOO_NEW, SMALL_TABLE, TINY_TABLE, NO_EXECUTE, NO_TABLE, MISMATCH, UNKNOWN_STATUS,
     HANG_IN_COUNT, FAIL_IN_COUNT, TOO_MANY_DEVICES, HANG_IN_DESCRIBE, NO_INFO, SMALL_INFO, WILD_TEXT, LONG_TEXT, NULL_TEXT,
     CRASH_IN_CAPABILITIES, NO_CAPABILITIES, WILD_CLAIMS, PRINTS_AND_CRASHES, PRINTS_FOR_EVER, LEAVES_A_PROCESS,
-    WRITES_EVERYWHERE, CLOSES_EVERYTHING, LOGS_GARBAGE, IGNORES_SIGNALS, STOPS, DESCRIBES_LATE, FAILS_DESCRIBE
+    WRITES_EVERYWHERE, CLOSES_EVERYTHING, LOGS_GARBAGE, IGNORES_SIGNALS, STOPS, FAILS_DESCRIBE, REPORTS_ITSELF
 };
 
 #ifndef FAULT
@@ -180,7 +182,19 @@ HETERODYNE_EXPORT int32_t heterodyne_plugin_open(
         hang();
         break;
     case STOPS: raise(SIGSTOP); break;
-    case DESCRIBES_LATE: usleep(100000); break;
+    case REPORTS_ITSELF: {
+        char input[64] = {0};
+        if (readlink("/proc/self/fd/0", input, sizeof input - 1) < 0) return HETERODYNE_INTERNAL;
+        struct rlimit core = {1, 1};
+        getrlimit(RLIMIT_CORE, &core);
+        int open_files = 0;
+        for (int i = 4; i < 1024; i++) open_files += fcntl(i, F_GETFD) >= 0;
+        printf(
+            "input %s, core %d, open files %d, leads its group %d, name %.*s\n", input, (int)core.rlim_cur, open_files,
+            getpgrp() == getpid(), (int)host->name.size, host->name.data);
+        fflush(stdout);
+        _exit(9);
+    }
     default: break;
     }
     heterodyne_plugin filled = {
