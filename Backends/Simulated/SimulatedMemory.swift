@@ -17,7 +17,18 @@ final class SimulatedMemory: Sendable {
 
     private struct State {
         var used = 0
-        var constants: [ObjectIdentifier: (uses: Int, byteCount: Int)] = [:]
+        var constants: [Constant: Int] = [:]
+    }
+
+    /// A constant by its place in the host's memory; several storages may refer to one.
+    private struct Constant: Hashable {
+        let address: UnsafeRawPointer?
+        let byteCount: Int
+
+        init(_ storage: LiteralStorage) {
+            address = storage.bytes.baseAddress
+            byteCount = storage.bytes.count
+        }
     }
 
     init(byteCount: Int, device: String, name: String) {
@@ -47,17 +58,13 @@ final class SimulatedMemory: Sendable {
     func take(_ constants: [LiteralStorage], for what: @autoclosure () -> String) throws(BackendError) {
         let failure: (needed: Int, used: Int)? = state.withLock { state in
             var needed = 0
-            for constant in constants where state.constants[ObjectIdentifier(constant)] == nil {
-                needed =
-                    needed.addingReportingOverflow(constant.bytes.count).overflow
-                    ? Int.max : needed + constant.bytes.count
+            for constant in Set(constants.map(Constant.init)) where state.constants[constant] == nil {
+                let (sum, overflow) = needed.addingReportingOverflow(constant.byteCount)
+                needed = overflow ? .max : sum
             }
             guard needed <= byteCount - state.used else { return (needed, state.used) }
             state.used += needed
-            for constant in constants {
-                let known = state.constants[ObjectIdentifier(constant)]
-                state.constants[ObjectIdentifier(constant)] = ((known?.uses ?? 0) + 1, constant.bytes.count)
-            }
+            for storage in constants { state.constants[Constant(storage), default: 0] += 1 }
             return nil
         }
         if let failure { throw full(failure.needed, failure.used, what()) }
@@ -66,14 +73,10 @@ final class SimulatedMemory: Sendable {
     /// Gives back what `take` took.
     func give(_ constants: [LiteralStorage]) {
         state.withLock { state in
-            for constant in constants {
-                guard let known = state.constants[ObjectIdentifier(constant)] else { continue }
-                if known.uses > 1 {
-                    state.constants[ObjectIdentifier(constant)] = (known.uses - 1, known.byteCount)
-                } else {
-                    state.constants[ObjectIdentifier(constant)] = nil
-                    state.used -= known.byteCount
-                }
+            for constant in constants.map(Constant.init) {
+                guard let uses = state.constants[constant] else { continue }
+                state.constants[constant] = uses > 1 ? uses - 1 : nil
+                if uses == 1 { state.used -= constant.byteCount }
             }
         }
     }
