@@ -33,8 +33,14 @@ public struct CompilationTarget: Sendable {
         ask = { capabilities.support(for: $0) }
     }
 
-    /// Whether and how the device runs a node.
-    public func support(for node: NodeSignature) -> Support { ask(node) }
+    /// Whether and how the device runs a node. Where the device may not do what the program is for, composites are taken
+    /// apart for those who stand in.
+    public func support(for node: NodeSignature) -> Support {
+        if roleRefusal != nil, case .composite(let composite) = node.operation, !(composite is FusedRegion) {
+            return .byDecomposition
+        }
+        return ask(node)
+    }
 
     /// The target, which refuses every node where the device is not made for `role`.
     func fitting(_ role: DeviceRole) -> CompilationTarget {

@@ -10,11 +10,11 @@ import Heterodyne
 struct HeterodyneCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "heterodyne",
-        abstract: "Runs and inspects models, measures devices, and shows what graphs compile to.",
+        abstract: "Runs, inspects and plans models, measures devices, and shows what graphs compile to.",
         discussion: "Devices are listed by `devquery`.", version: "0.1.0",
         subcommands: [
             RunCommand.self, InspectCommand.self, BenchCommand.self, ExportCommand.self, ConformanceCommand.self,
-            CompileCommand.self,
+            CompileCommand.self, PlanCommand.self,
         ])
 }
 

@@ -11,7 +11,7 @@ enum PlanUnits {
         guard value != 0 else { return "0 \(unit)" }
         let prefixes: [(Double, String)] = [
             (1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""), (1e-3, "m"),
-            (1e-6, "u"), (1e-9, "n"),
+            (1e-6, "u"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"),
         ]
         // 999.6 k is 1 M.
         let place = prefixes.firstIndex { abs(value) >= $0.0 * 0.9995 } ?? prefixes.count - 1
@@ -22,11 +22,12 @@ enum PlanUnits {
     /// Bytes: as `text`, but never fractions of one.
     static func bytes(_ value: Double) -> String { text(value.rounded(), "B") }
 
-    /// A number from 0 on with three significant digits and no prefix: `0.0123`, `1.23`, `12.3`, `123`, `12,345`.
+    /// A number from 0 on with three significant digits: `0.0123`, `1.23`, `12.3`, `123`, `12,345`; from ten million on
+    /// with a prefix, `12.3 M`.
     static func number(_ value: Double) -> String {
         guard value.isFinite else { return "-" }
         if value != 0, abs(value) < 0.0001 { return String(format: "%.2e", value) }
-        if abs(value) >= 1e9 { return String(format: "%.3g", value) }
+        if abs(value) >= 1e7 { return text(value, "") }
         guard abs(value) >= 999.5 else { return digits(value) }
         var text = String(Int(value.rounded()))
         var position = text.count - 3

@@ -79,8 +79,8 @@ struct LogAxis: Sendable, Hashable {
 }
 
 extension RooflinePlot {
-    private static let width = 1040.0
-    private static let left = 78.0
+    private static let width = 1066.0
+    private static let left = 104.0
     private static let top = 64.0
     private static let plotWidth = 620.0
     private static let rowHeight = 30.0
@@ -212,10 +212,10 @@ extension RooflinePlot {
             anchor: .middle, size: 13)
         let middle = Self.top + area.height / 2
         canvas.text(
-            "operations per second", 16, middle, anchor: .middle, size: 13,
+            "operations per second", 20, middle, anchor: .middle, size: 13,
             [
                 ("class", "ink"),
-                ("transform", "rotate(-90 \(SVGText.number(16)) \(SVGText.number(middle)))"),
+                ("transform", "rotate(-90 \(SVGText.number(20)) \(SVGText.number(middle)))"),
             ])
     }
 

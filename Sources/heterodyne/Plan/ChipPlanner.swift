@@ -1,0 +1,144 @@
+// Heterodyne: compiles a model for a chip that is not here and asks the roofline model what it takes.
+// SPDX-License-Identifier: Apache-2.0
+
+import Heterodyne
+import HeterodyneRoofline
+
+/// What happens to what a chip cannot do.
+struct PlanPolicy: Sendable, Hashable {
+    /// Whether the host may compute nodes that the chip refuses.
+    var allowsHost: Bool
+    /// What happens where the chip lacks a scalar type.
+    var types: ScalarTypePolicy
+    /// Whether every decision of the compiler that is not free is an error.
+    var isStrict: Bool
+}
+
+/// Plans a model on one chip after the other.
+struct ChipPlanner {
+    let policy: PlanPolicy
+    let split: PlanSplit?
+    /// The processor that drives the chips: it computes what they refuse.
+    private let host: CompilationTarget
+
+    init(policy: PlanPolicy, split: PlanSplit?) throws {
+        self.policy = policy
+        self.split = split
+        let reference = try Device("reference")
+        let capabilities = try reference.backend.capabilities(of: reference.id)
+        host = CompilationTarget(device: "host", capabilities: capabilities)
+    }
+
+    /// The plan for one chip. `model` has the sizes that one chip gets where the batch is divided.
+    func plan(_ model: PlannedModel, on profile: ChipProfile) -> ChipPlan {
+        var plan = ChipPlan(
+            profile: profile, chipCount: (split?.units ?? 1) * max(1, profile.chipCount), outcome: .runs)
+        plan.capacity = profile.memoryByteCount.positive
+        let parts: [Graph]
+        do { parts = try compile(model, profile, policy, &plan.support) } catch {
+            plan.outcome = .refused(error.message)
+            // How much of the model is concerned is worth knowing too.
+            var lenient = policy
+            lenient.allowsHost = true
+            lenient.isStrict = false
+            for type in ScalarType.allCases where lenient.types[type] == .error { lenient.types[type] = .fallback }
+            var support = NodeSupport()
+            if (try? compile(model, profile, lenient, &support)) != nil { plan.support = support }
+            return plan
+        }
+        do { plan.memory = try MemoryFootprint(of: parts) } catch {
+            plan.outcome = .refused("its memory cannot be counted: \(error)")
+            return plan
+        }
+        if plan.support.hostCount > 0 {
+            plan.outcome = .runsWithHost
+            if let refusal = plan.support.idleness {
+                plan.outcome = .refused(refusal)
+                return plan
+            }
+        }
+        if plan.fits == false {
+            plan.outcome = .tooLarge
+            return plan
+        }
+        let estimator = RooflineEstimator(profile)
+        let estimates = parts.map { estimator.estimate($0) }
+        plan.estimate = RooflineEstimate(sum: estimates)
+        plan.steps = zip(estimates, parts).flatMap { PlanStep.steps($0, of: $1) }
+        return plan
+    }
+
+    /// The graphs that the chip runs.
+    private func compile(
+        _ model: PlannedModel, _ profile: ChipProfile, _ policy: PlanPolicy, _ support: inout NodeSupport
+    ) throws(GraphError) -> [Graph] {
+        var options = CompilerOptions()
+        options.scalarTypes = policy.types
+        options.isStrict = policy.isStrict
+        options.role = model.role
+        options.verifiesPasses = false
+        let chip: CompilationTarget
+        do { chip = try CompilationTarget(backend: PlannedChip(profile), device: profile.id) } catch {
+            throw GraphError(.unsupported, error.message)
+        }
+        let compiler = Compiler(
+            targets: policy.allowsHost ? [chip, host] : [chip], options: options,
+            evaluator: Runtime.shared.evaluator)
+        var parts: [Graph] = []
+        for graph in model.graphs {
+            let compiled = try compiler.compile(graph, label: model.path)
+            support.add(compiled.report, chip: profile.id)
+            parts += compiled.parts.filter { $0.target == 0 }.map(\.graph)
+        }
+        return parts
+    }
+}
+
+extension NodeSupport {
+    /// The least part of the operations that a chip must run for the model to count as running there.
+    static let leastShare = 0.01
+
+    /// Why the chip cannot be said to run the model: the host does nearly all of it. Nil where it does enough.
+    var idleness: String? {
+        guard hostCount > 0 else { return nil }
+        guard hostCount < nodeCount else { return "runs none of the \(nodeCount) nodes" }
+        guard operationCount > 0, chipOperationCount < Self.leastShare * operationCount else { return nil }
+        return "runs \(nodeCount - hostCount) of \(nodeCount) nodes, with "
+            + "\(PlanUnits.percent(chipOperationCount / operationCount)) of the operations"
+    }
+}
+
+extension RooflineEstimate {
+    /// What programs take that run one after the other on the same chips; nil for none.
+    init?(sum estimates: [RooflineEstimate]) {
+        guard var sum = estimates.first else { return nil }
+        for next in estimates.dropFirst() {
+            if let seconds = next.seconds {
+                sum.seconds = (sum.seconds ?? 0) + seconds
+            } else {
+                sum.isLowerBound = true
+            }
+            sum.isLowerBound = sum.isLowerBound || next.isLowerBound
+            for term in next.missing {
+                if let known = sum.missing.firstIndex(where: { $0.figure == term.figure }) {
+                    sum.missing[known].amount += term.amount
+                    sum.missing[known].stepCount += term.stepCount
+                } else {
+                    sum.missing.append(term)
+                }
+            }
+            for line in next.assumptions where !sum.assumptions.contains(line) { sum.assumptions.append(line) }
+            sum.steps += next.steps
+            sum.secondsByRoof.merge(next.secondsByRoof, uniquingKeysWith: +)
+            for load in next.loads {
+                let known = sum.loads.firstIndex { $0.unit == load.unit && $0.type == load.type }
+                if let known { sum.loads[known].operationCount += load.operationCount } else { sum.loads.append(load) }
+            }
+            sum.byteCount += next.byteCount
+            sum.communicationByteCount += next.communicationByteCount
+            sum.launchSeconds += next.launchSeconds
+        }
+        sum.loads.sort { $0.operationCount > $1.operationCount }
+        self = sum
+    }
+}
