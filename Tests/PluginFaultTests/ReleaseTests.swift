@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import HeterodyneBackend
+import HeterodyneGraph
 import Testing
 
 @Suite("Releases of the plugin interface")
@@ -61,5 +63,60 @@ struct ReleaseTests {
         try scratch.write("later/heterodyne_plugin.h", Fixture.laterHeader(of: header))
         let later = try check(scratch.path("later"))
         #expect(later.status == 0, "\(later.errors)")
+    }
+
+    @Test(
+        "A plugin that was built with the header of a release works in the host of today",
+        .enabled(if: Fixture.canBuild, Fixture.reason), arguments: releases)
+    func plugins(release: String) throws {
+        let folder = try PluginFolder()
+        // No folder on the path: the plugin finds the header beside it.
+        let version = release.dropFirst("release-".count).replacing(".", with: "_")
+        try Fixture.build("\(release)/plugin_\(version).c", include: nil, to: folder.scratch.path("libsmall.so"))
+        try folder.announce("small", "libsmall.so")
+        let found = folder.find()
+        try found.expectHealthy("small")
+        let device = try #require(found.backends.first?.discover().devices.first)
+        #expect(device.name == "Small device" && device.versions["plugin interface"] == "1.0")
+    }
+
+    /// Builds the plugin from the future with the header of a later minor.
+    private func installLater(_ folder: PluginFolder, _ definitions: [String]) throws {
+        try folder.scratch.makeFolder("later")
+        let header = try Package.text("Sources/CHeterodynePlugin/include/heterodyne_plugin.h")
+        try folder.scratch.write("later/heterodyne_plugin.h", Fixture.laterHeader(of: header))
+        try Fixture.build(
+            "later.c", definitions, include: folder.scratch.folder.appending(path: "later"),
+            to: folder.scratch.path("liblater.so"))
+        try folder.announce("later", "liblater.so")
+    }
+
+    @Test(
+        "A plugin of a later minor, whose structs are longer, works in the host of today",
+        .enabled(if: Fixture.canBuild, Fixture.reason))
+    func laterMinor() throws {
+        let folder = try PluginFolder()
+        try installLater(folder, [])
+        let found = folder.find()
+        try found.expectHealthy("later")
+        let device = try #require(found.backends.first?.discover().devices.first)
+        #expect(device.name == "Device from the future")
+        #expect(device.versions["plugin interface"] == (try InterfaceHeader.current().version()))
+        let capabilities = try #require(found.backends.first).capabilities(of: "later")
+        #expect(capabilities.usages(of: .float32).contains(.arithmetic))
+    }
+
+    @Test(
+        "A plugin that speaks a later major only is refused with both versions",
+        .enabled(if: Fixture.canBuild, Fixture.reason))
+    func laterMajor() throws {
+        let folder = try PluginFolder()
+        try installLater(folder, ["ONLY_MAJOR_2"])
+        try folder.installHealthy()
+        let found = folder.find()
+        try found.expectHealthy()
+        #expect(found.refused.map(\.id) == ["later"])
+        #expect(found.refused.first?.reason.contains("this plugin speaks interface 2.0 only") == true)
+        #expect(found.refused.first?.remedy.contains("1.0") == true, "\(found.refused)")
     }
 }

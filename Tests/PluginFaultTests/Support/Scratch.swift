@@ -4,7 +4,7 @@
 import Foundation
 
 /// A folder of its own for a test, which goes with it.
-final class Scratch {
+final class Scratch: Sendable {
     let folder: URL
 
     init() throws {
