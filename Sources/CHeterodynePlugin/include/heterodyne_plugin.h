@@ -50,6 +50,8 @@ extern "C" {
 /* Whether the owner of `object`, a pointer to a struct, knows `field` and has set it. */
 #define HETERODYNE_HAS(object, field) \
     ((object)->struct_size >= (size_t)((const char *)&(object)->field - (const char *)(object)) + sizeof((object)->field))
+/* A literal as a heterodyne_string that may stand in an initializer: `.name = HETERODYNE_TEXT("Acme NPU")`. */
+#define HETERODYNE_TEXT(literal) {"" literal, sizeof(literal) - 1}
 /* Exports a function from a library that hides its symbols. */
 #define HETERODYNE_EXPORT __attribute__((visibility("default")))
 
