@@ -341,25 +341,26 @@ static int32_t lower(heterodyne_context *context, heterodyne_program *program, c
 /* Finds lifetimes and places, then lowers node by node; in the end outputs are moved to their buffers. */
 static int32_t build(heterodyne_context *context, uint64_t device, heterodyne_program *program,
     const heterodyne_graph *graph, heterodyne_error *error) {
-    for (uint64_t i = 0; i < graph->input_count; i++) program->facts[graph->inputs[i].node].place.slot = SLOT_INPUTS + i;
+    fact *facts = program->facts;
+    for (uint64_t i = 0; i < graph->input_count; i++) facts[graph->inputs[i].node].place.slot = SLOT_INPUTS + i;
     for (uint64_t i = 0, total = 0; i < graph->node_count; i++) {
         const heterodyne_node *node = graph->nodes[i];
         uint64_t size = node->result_count > 0 ? node->result_types[0]->byte_count : 0;
         if (size > ACME_MEMORY || (total += size) > UINT64_MAX / 2)
             return fail(error, HETERODYNE_OUT_OF_MEMORY, i + 1, "%llu bytes are more than there are", (number)size);
-        program->facts[i].last = i;
-        for (uint64_t j = 0; j < node->operand_count; j++) program->facts[node->operands[j].node].last = i;
+        facts[i].last = i;
+        for (uint64_t j = 0; j < node->operand_count; j++) facts[node->operands[j].node].last = i;
         if (node->operation != HETERODYNE_CONSTANT) continue;
-        program->facts[i].place = (place){SLOT_CONSTANTS, program->info.constant_byte_count};
+        facts[i].place = (place){SLOT_CONSTANTS, program->info.constant_byte_count};
         program->info.constant_byte_count += heterodyne_find(node, "value")->literal->bytes ? padded(size) : 64;
     }
-    for (uint64_t i = 0; i < graph->output_count; i++) program->facts[graph->outputs[i].node].last = graph->node_count;
+    for (uint64_t i = 0; i < graph->output_count; i++) facts[graph->outputs[i].node].last = graph->node_count;
     int32_t status = buffer_allocate(context, device, program->info.constant_byte_count, &program->constants, error);
     for (uint64_t i = 0; i < graph->node_count && status == HETERODYNE_OK; i++)
         status = lower(context, program, graph, i, error);
     for (uint64_t i = 0; i < graph->output_count && status == HETERODYNE_OK; i++) {
         static const struct kernel output = {.name = "output", .run = RESHAPE_reshape_bool}; /* bytes */
-        place from = program->facts[graph->outputs[i].node].place, to = {SLOT_INPUTS + graph->input_count + i, 0};
+        place from = facts[graph->outputs[i].node].place, to = {SLOT_INPUTS + graph->input_count + i, 0};
         step *s = add_step(program, &output, from, to, heterodyne_type_of(graph, graph->outputs[i])->byte_count);
         add_loop(s, (int64_t)s->count, 1, 0);
     }
@@ -401,7 +402,6 @@ struct heterodyne_invocation {
     const heterodyne_program *program;
     heterodyne_buffer *buffers[]; /* by slot; the arena is the invocation's own */
 };
-
 static int32_t invocation_create(heterodyne_context *context, heterodyne_program *program,
     heterodyne_invocation **result, heterodyne_error *error) {
     uint64_t count = SLOT_INPUTS + program->input_count + program->output_count;
@@ -424,7 +424,6 @@ static uint64_t now(void) {
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
-
 /* Runs the steps with the pages of the run's buffers open, and times the first `count` of them. */
 static int32_t profile(heterodyne_context *context, heterodyne_invocation *invocation, heterodyne_buffer *const *inputs,
     heterodyne_buffer *const *outputs, uint64_t *nanoseconds, uint64_t count, heterodyne_error *error) {
