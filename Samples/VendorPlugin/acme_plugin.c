@@ -35,7 +35,6 @@ static int32_t fail(heterodyne_error *error, int32_t status, uint64_t node, cons
 #define ACME_MEMORY ((uint64_t)1 << 30) /* bytes on the card */
 #define ACME_PAGE ((uint64_t)1 << 16)   /* bytes; a multiple of every system's page */
 struct heterodyne_context { _Atomic uint64_t used; /* bytes of the card */ };
-
 /* A heterodyne_buffer * is an address on the card. The page before it belongs to the host and holds this. */
 typedef struct record {
     pthread_mutex_t lock;
@@ -371,7 +370,6 @@ static void program_free(heterodyne_context *context, heterodyne_program *progra
     if (program->constants) buffer_free(context, program->constants);
     free(program->steps), free(program->names), free(program->facts), free(program->live), free(program);
 }
-
 static int32_t compile(heterodyne_context *context, uint64_t device, const heterodyne_unit *unit,
     heterodyne_program **result, heterodyne_error *error) {
     uint64_t nodes = unit->graph->node_count + 1, steps = nodes + unit->graph->output_count;
@@ -471,11 +469,14 @@ static int32_t device_capabilities(heterodyne_context *context, uint64_t device,
         [I32] = HETERODYNE_STORAGE | HETERODYNE_CONVERTS, [BOOL] = HETERODYNE_STORAGE | HETERODYNE_CONVERTS};
     static const double ulp[HETERODYNE_OPERATION_COUNT] = {[HETERODYNE_EXP] = 1, [HETERODYNE_TANH] = 1};
     static const heterodyne_string claims[] = {HETERODYNE_TEXT("gelu")};
+    static const heterodyne_composite_error gelu = {sizeof gelu, NULL, HETERODYNE_TEXT("gelu"), 1};
+    static const heterodyne_composite_error *const composite_errors[] = {&gelu};
     static const heterodyne_capabilities all = {.struct_size = sizeof all,
         .usage_count = HETERODYNE_SCALAR_TYPE_COUNT, .usages = usages, .claim_count = 1, .claims = claims,
         .is_inference_only = 1, .maximum_buffer_byte_count = ACME_MEMORY,
         .contracts = 1, /* compilers may round the product and the sum of dot once */
-        .ulp_count = HETERODYNE_OPERATION_COUNT, .maximum_ulp = ulp};
+        .ulp_count = HETERODYNE_OPERATION_COUNT, .maximum_ulp = ulp, .composite_error_count = 1,
+        .composite_errors = composite_errors};
     *capabilities = &all;
     return HETERODYNE_OK;
 }

@@ -416,7 +416,8 @@ typedef struct heterodyne_program_info {
     /* Outputs computed in the buffer of a donated input: pairs (output, input). The host binds one buffer to both. */
     uint64_t in_place_count;
     const uint64_t (*in_place)[2];
-    /* The bytes that the program will read and write, by position; the host compares them with the graph's types. */
+    /* The bytes that the program will read and write, by position; the host compares them with the graph's types. They may
+     * be left out: 0 and NULL. */
     uint64_t input_count;
     const uint64_t *input_byte_counts;
     uint64_t output_count;

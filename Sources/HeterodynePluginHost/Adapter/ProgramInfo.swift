@@ -67,8 +67,9 @@ struct ProgramInfo {
         _ fields: Foreign<heterodyne_program_info>, _ count: KeyPath<heterodyne_program_info, UInt64>,
         _ sizes: KeyPath<heterodyne_program_info, UnsafePointer<UInt64>?>, _ ports: [PluginPort], _ role: String
     ) throws(Refusal) {
-        // A plugin of an interface without these fields says nothing.
-        guard let number = fields.value(count), fields.value(sizes) != nil else { return }
+        // A plugin of an interface without these fields, or one that leaves them out, says nothing.
+        guard let number = fields.value(count), let pointer = fields.value(sizes), pointer != nil || number != 0
+        else { return }
         guard number == UInt64(ports.count) else {
             throw Refusal("it says that the program has \(number) \(role)s; the graph has \(ports.count)")
         }

@@ -50,6 +50,8 @@ extern "C" {
 /* Whether the owner of `object`, a pointer to a struct, knows `field` and has set it. */
 #define HETERODYNE_HAS(object, field) \
     ((object)->struct_size >= (size_t)((const char *)&(object)->field - (const char *)(object)) + sizeof((object)->field))
+/* A literal as a heterodyne_string that may stand in an initializer: `.name = HETERODYNE_TEXT("Acme NPU")`. */
+#define HETERODYNE_TEXT(literal) {"" literal, sizeof(literal) - 1}
 /* Exports a function from a library that hides its symbols. */
 #define HETERODYNE_EXPORT __attribute__((visibility("default")))
 
@@ -414,7 +416,8 @@ typedef struct heterodyne_program_info {
     /* Outputs computed in the buffer of a donated input: pairs (output, input). The host binds one buffer to both. */
     uint64_t in_place_count;
     const uint64_t (*in_place)[2];
-    /* The bytes that the program will read and write, by position; the host compares them with the graph's types. */
+    /* The bytes that the program will read and write, by position; the host compares them with the graph's types. They may
+     * be left out: 0 and NULL. */
     uint64_t input_count;
     const uint64_t *input_byte_counts;
     uint64_t output_count;
