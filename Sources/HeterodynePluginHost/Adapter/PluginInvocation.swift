@@ -73,16 +73,13 @@ final class InvocationCore {
     private let handle: OpaquePointer
     private let execute: PluginTable.Execute
     private let context: OpaquePointer?
-    private let slots: [RunSlot]
-    private var nextSlot = 0
+    private let slot: RunSlot
     /// Whether everything is bound and nothing is lost: what `run` looks at.
     private var isReady = false
     private var isAbandoned = false
     /// Donated inputs that are bound to memory that must not be written.
     private var forbiddenCount = 0
 
-    /// Completions that are used in turn.
-    private static let slotCount = 4
     /// The most measurements that are read.
     private static let measurementLimit = 4096
 
@@ -106,7 +103,7 @@ final class InvocationCore {
         context = table.context
         inputs = PortArray("input", executable.inputs)
         outputs = PortArray("output", executable.outputs)
-        slots = (0..<(device.isAsynchronous ? Self.slotCount : 1)).map { _ in RunSlot.take() }
+        slot = RunSlot.take()
         update()
     }
 
@@ -115,7 +112,7 @@ final class InvocationCore {
             let (context, handle) = (context, handle)
             table.alone { free(context, handle) }
         }
-        for slot in slots { RunSlot.rest(slot) }
+        RunSlot.rest(slot)
     }
 
     // MARK: Binding
@@ -126,6 +123,7 @@ final class InvocationCore {
         guard ports.ports.indices.contains(index) else {
             throw device.error(.invalidArgument, "the program has no \(ports.role) \(index)")
         }
+        if isAbandoned { throw obstacle() }
         if let bound = ports.bound[index], bound.buffer === buffer { return }
         let port = ports.ports[index]
         guard buffer.byteCount == port.byteCount else {
@@ -196,10 +194,9 @@ final class InvocationCore {
     func run() throws(BackendError) {
         guard isReady else { throw obstacle() }
         if device.isAsynchronous { return try runAndWait() }
-        let slot = slots[0]
         slot.error.reset()
         let status = call(nil, slot.error.error)
-        if status != 0 { throw failure(status, slot, .execute) }
+        if status != 0 { throw failure(status, .execute) }
     }
 
     private func call(
@@ -214,13 +211,10 @@ final class InvocationCore {
     /// Starts the program and waits for its end. Where that does not come, everything that the plugin may still write is
     /// kept for ever.
     private func runAndWait() throws(BackendError) {
-        let slot = slots[nextSlot]
-        nextSlot = nextSlot + 1 == slots.count ? 0 : nextSlot + 1
-        slot.arm()
-        let started = call(slot.completion, slot.error.error)
+        let started = call(slot.begin(), slot.error.error)
         if started != 0 {
-            slot.disarm()
-            throw failure(started, slot, .execute)
+            slot.cancel()
+            throw failure(started, .execute)
         }
         guard let status = slot.wait(seconds: device.patience) else {
             isAbandoned = true
@@ -232,10 +226,10 @@ final class InvocationCore {
                 "a run did not end within \(device.patience) seconds (HETERODYNE_PLUGIN_PATIENCE); its memory stays "
                     + "taken")
         }
-        if status != 0 { throw failure(status, slot, .execute) }
+        if status != 0 { throw failure(status, .execute) }
     }
 
-    private func failure(_ status: Int32, _ slot: RunSlot, _ function: PluginFunction) -> BackendError {
+    private func failure(_ status: Int32, _ function: PluginFunction) -> BackendError {
         let failure = slot.error.failure(status: status)
         var error = device.error(failure, of: function)
         PluginExecutable.name(failure.node, in: executable.graph, &error)
@@ -254,7 +248,6 @@ final class InvocationCore {
             return [UInt64(max(0, seconds)) &* 1_000_000_000 &+ UInt64(max(0, attoseconds / 1_000_000_000))]
         }
         var times = [UInt64](repeating: 0, count: executable.stepDescriptions.count)
-        let slot = slots[0]
         slot.error.reset()
         let status = times.withUnsafeMutableBufferPointer { times in
             table.alone {
@@ -263,7 +256,7 @@ final class InvocationCore {
                     slot.error.error)
             }
         }
-        if status != 0 { throw failure(status, slot, .profile) }
+        if status != 0 { throw failure(status, .profile) }
         return times
     }
 

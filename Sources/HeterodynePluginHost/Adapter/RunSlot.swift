@@ -5,93 +5,91 @@ import CHeterodynePlugin
 import Dispatch
 import Synchronization
 
-/// Where a plugin reports the end of a run: a completion, an error with room for a message, and what a thread waits on.
+/// Where a plugin reports the end of an invocation's runs: completions, an error with room for a message, and what a thread
+/// waits on.
 ///
-/// A plugin may call `done` twice, or long after the run counted as lost. So a slot is never given back to the system: it
-/// goes to a queue, from whose other end slots are taken again, and a call that nobody waits for does nothing. An
-/// invocation takes its slots in turn, so that a second call does not end the next run.
+/// A plugin may call `done` twice, or long after the run counted as lost. So runs take the completions in turn, and only the
+/// completion of the run that is under way is listened to; and a slot is never given back to the system: it goes to a queue,
+/// from whose other end slots are taken again.
 ///
-/// Unchecked: `status` is written by whoever moves the state to `ended`, and read after the semaphore.
+/// Unchecked: `status` is written by whoever ends the run, which one caller does, and read after the semaphore.
 final class RunSlot: @unchecked Sendable {
-    /// What the plugin gets.
-    let completion: UnsafeMutablePointer<heterodyne_completion>
-    /// What the plugin writes where the run fails.
+    /// A completion, and what `done` needs to know behind it.
+    private struct Ticket {
+        var completion: heterodyne_completion
+        var slot: UnsafeMutableRawPointer
+        /// From 1.
+        var number: Int
+    }
+
+    /// What the plugin writes where a run fails.
     let error: ErrorSlot
-    private let state = Atomic<UInt8>(0)
+    private let tickets: UnsafeMutablePointer<Ticket>
+    /// The number of the ticket whose run is under way; 0 where there is none.
+    private let current = Atomic(0)
+    private var lastNumber = 0
     private let semaphore = DispatchSemaphore(value: 0)
     private var status: Int32 = 0
 
-    private static let idle: UInt8 = 0
-    private static let armed: UInt8 = 1
-    private static let ended: UInt8 = 2
+    /// How many runs later a completion is used again.
+    private static let ticketCount = 64
     private static let messageCapacity = 952
 
     private init() {
-        // The completion is followed by the address of this object, where `done` finds it.
-        let head = (MemoryLayout<heterodyne_completion>.stride + MemoryLayout<UnsafeRawPointer>.stride + 15) & ~15
-        let size = head + ErrorSlot.byteCount(message: Self.messageCapacity)
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
-        error = ErrorSlot(in: UnsafeMutableRawBufferPointer(rebasing: memory[head...]))
-        completion = memory.baseAddress.unsafelyUnwrapped.bindMemory(to: heterodyne_completion.self, capacity: 1)
-        completion.initialize(to: heterodyne_completion())
-        let own = UnsafeMutableRawPointer(completion + 1)
-        own.storeBytes(of: Unmanaged.passUnretained(self).toOpaque(), as: UnsafeMutableRawPointer.self)
-        prepare()
-    }
-
-    /// Makes completion and error as a plugin expects them.
-    private func prepare() {
-        error.reset()
-        completion.pointee.struct_size = MemoryLayout<heterodyne_completion>.size
-        completion.pointee.extensions = nil
-        completion.pointee.error = error.error
-        completion.pointee.done = Self.done
+        tickets = .allocate(capacity: Self.ticketCount)
+        let size = ErrorSlot.byteCount(message: Self.messageCapacity)
+        error = ErrorSlot(in: UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16))
+        for index in 0..<Self.ticketCount {
+            (tickets + index).initialize(
+                to: Ticket(
+                    completion: heterodyne_completion(), slot: Unmanaged.passUnretained(self).toOpaque(),
+                    number: index + 1))
+        }
     }
 
     private static let done: @convention(c) (UnsafeMutablePointer<heterodyne_completion>?, Int32) -> Void = {
         completion, status in
         guard let completion else { return }
-        let own = UnsafeRawPointer(completion + 1).load(as: UnsafeMutableRawPointer.self)
-        Unmanaged<RunSlot>.fromOpaque(own).takeUnretainedValue().end(status)
+        let ticket = UnsafeMutableRawPointer(completion).assumingMemoryBound(to: Ticket.self)
+        Unmanaged<RunSlot>.fromOpaque(ticket.pointee.slot).takeUnretainedValue().end(ticket.pointee.number, status)
     }
 
-    private func end(_ status: Int32) {
-        guard move(from: Self.armed, to: Self.ended) else { return }
+    private func end(_ number: Int, _ status: Int32) {
+        guard close(number) else { return }
         self.status = status
         semaphore.signal()
     }
 
-    private func move(from old: UInt8, to new: UInt8) -> Bool {
-        state.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
+    /// Ends the run of a ticket, unless it has ended.
+    private func close(_ number: Int) -> Bool {
+        current.compareExchange(expected: number, desired: 0, ordering: .acquiringAndReleasing).exchanged
     }
 
-    /// Prepares the slot for a run.
-    func arm() {
-        prepare()
-        state.store(Self.armed, ordering: .releasing)
+    /// The completion of a run that is about to start.
+    func begin() -> UnsafeMutablePointer<heterodyne_completion> {
+        lastNumber = lastNumber % Self.ticketCount + 1
+        error.reset()
+        let ticket = tickets + (lastNumber - 1)
+        ticket.pointee.completion.struct_size = MemoryLayout<heterodyne_completion>.size
+        ticket.pointee.completion.extensions = nil
+        ticket.pointee.completion.error = error.error
+        ticket.pointee.completion.done = Self.done
+        current.store(lastNumber, ordering: .releasing)
+        return UnsafeMutableRawPointer(ticket).assumingMemoryBound(to: heterodyne_completion.self)
     }
 
-    /// Takes the slot back from a run that did not start; what `done` says from now on is not listened to.
-    func disarm() {
-        if !move(from: Self.armed, to: Self.idle) { finish() }
-    }
+    /// Takes back a run that did not start; what `done` says from now on is not listened to.
+    func cancel() { if !close(lastNumber) { semaphore.wait() } }
 
     /// Waits until the run has ended, and returns its status; nil where it did not within `seconds`, after which `done` does
     /// nothing.
     func wait(seconds: Int) -> Int32? {
-        if semaphore.wait(timeout: .now() + .seconds(seconds)) == .success {
-            state.store(Self.idle, ordering: .releasing)
-            return status
+        if semaphore.wait(timeout: .now() + .seconds(seconds)) == .timedOut {
+            if close(lastNumber) { return nil }
+            // It ended at the last moment.
+            semaphore.wait()
         }
-        if move(from: Self.armed, to: Self.idle) { return nil }
-        // It ended at the last moment.
-        finish()
         return status
-    }
-
-    private func finish() {
-        semaphore.wait()
-        state.store(Self.idle, ordering: .releasing)
     }
 
     // MARK: Slots at rest
