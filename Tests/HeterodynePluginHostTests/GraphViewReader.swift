@@ -129,8 +129,6 @@ struct EveryKind: Composite {
     static let name = "everyKind"
     let attributes: Attributes
 
-    init(attributes: Attributes) { self.attributes = attributes }
-
     func inferTypes(_ operands: [TensorType]) throws(GraphError) -> [TensorType] { operands }
 
     func decompose(_ operands: [Term], in builder: GraphBuilder) throws(GraphError) -> [Term] { operands }
