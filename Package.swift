@@ -206,7 +206,11 @@ let package = Package(
             ]),
         tests(
             "HeterodyneSimulatedTests",
-            ["Heterodyne", "HeterodyneSimulated", "HeterodyneRoofline", "SentenceEmbeddingModel", "HeatEquationModel"]),
+            [
+                "Heterodyne", "HeterodyneGraph", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
+                "HeterodyneSimulated", "HeterodyneRoofline", "HeterodynePluginHost", "SentenceEmbeddingModel",
+                "HeatEquationModel",
+            ]),
         tests(
             "HeterodyneOpsTests",
             ["HeterodyneGraph", "HeterodyneOps", "HeterodyneBackend", "HeterodyneReference", "HeterodyneWeights"],

@@ -22,7 +22,7 @@ import HeterodyneConformance
 
             --require takes scalar types (float64: computes it; float64.storage, float64.dot), numbers (memory, \
             freememory, maxbuffer in KiB, MiB, GiB or kB, MB, GB; threads), texts (id, backend, kind, vendor, name; == \
-            or ~ for 'contains'), flags (software, unified, masked, inference, training), supports(dot, float64), \
+            or ~ for 'contains'), flags (software, simulated, unified, masked, inference, training), supports(dot, float64), \
             claims(attention), emulated(float64), joined with &&, ||, ! and parentheses. docs/Devquery.md has it all.
 
             Exit status: 0 a device can be used, meets the requirement, is as it declares; 1 the device asked for was \

@@ -32,8 +32,10 @@ struct Listing {
         lines += Self.aligned(uses)
         lines.append("")
         lines.append(
-            "calc: arithmetic and matrix products; +mx: also a matrix engine; math: arithmetic without products;")
-        lines.append("dot: products without arithmetic; store: held and converted; hold: held only; -: not at all")
+            "calc: arithmetic and matrix products; +mx: also a matrix engine; mx: a matrix engine alone;")
+        lines.append(
+            "math: arithmetic without products; dot: products without arithmetic; store: held and converted;")
+        lines.append("hold: held only; -: not at all")
         if !masks.isEmpty { lines += [""] + masks }
         for missing in unavailable {
             lines.append("")
@@ -70,7 +72,7 @@ struct Listing {
 
     /// How far a type can be used, in at most five letters.
     static func summary(_ usages: ScalarUsage) -> String {
-        if usages.contains(.matrixEngine) { return "+mx" }
+        if usages.contains(.matrixEngine) { return usages.contains(.arithmetic) ? "+mx" : "mx" }
         switch (usages.contains(.arithmetic), usages.contains(.dot)) {
         case (true, true): return "calc"
         case (true, false): return "math"
@@ -86,7 +88,8 @@ struct Listing {
     }
 
     private static func kind(_ descriptor: DeviceDescriptor) -> String {
-        descriptor.kind.rawValue + (descriptor.isSoftware ? " [software]" : "")
+        if descriptor.isSimulated { return descriptor.kind.rawValue + " [simulated]" }
+        return descriptor.kind.rawValue + (descriptor.isSoftware ? " [software]" : "")
     }
 
     private static func memory(_ descriptor: DeviceDescriptor) -> String {
@@ -176,6 +179,7 @@ struct Listing {
             var backend: String
             var kind: String
             var software: Bool
+            var simulated: Bool
             var name: String
             var vendor: String
             var threads: Int
@@ -229,7 +233,8 @@ struct Listing {
         let numerics = capabilities.numerics
         return Document.Entry(
             id: device.id, backend: descriptor.backend, kind: descriptor.kind.rawValue,
-            software: descriptor.isSoftware, name: descriptor.name, vendor: descriptor.vendor,
+            software: descriptor.isSoftware, simulated: descriptor.isSimulated, name: descriptor.name,
+            vendor: descriptor.vendor,
             threads: descriptor.threads, memoryBytes: descriptor.memoryByteCount,
             freeMemoryBytes: descriptor.freeMemoryByteCount,
             maximumBufferBytes: capabilities.maximumBufferByteCount, unifiedMemory: capabilities.hasUnifiedMemory,

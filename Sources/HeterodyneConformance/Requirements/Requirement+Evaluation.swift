@@ -91,6 +91,7 @@ extension Requirement {
     private static func holds(_ flag: Flag, _ facts: Facts) -> Bool {
         switch flag {
         case .software: facts.descriptor.isSoftware
+        case .simulated: facts.descriptor.isSimulated
         case .unified: facts.capabilities.hasUnifiedMemory
         case .masked: facts.descriptor.details["masked"] != nil
         case .inference: facts.capabilities.roles.contains(.inference)

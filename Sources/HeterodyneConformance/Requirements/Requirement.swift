@@ -59,6 +59,8 @@ public struct Requirement: Sendable, Hashable {
     public enum Flag: String, Sendable, Hashable, CaseIterable {
         /// Emulated in software.
         case software
+        /// A chip that is not there; computed on the host.
+        case simulated
         /// Shares the host's memory.
         case unified
         /// Some scalar types are masked.
