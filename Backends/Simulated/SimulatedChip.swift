@@ -93,43 +93,32 @@ final class SimulatedChip: Sendable {
 // MARK: - What it runs
 
 extension SimulatedChip {
-    /// The deepest composite in composites that is looked into.
-    private static let deepest = 16
-
-    /// Whether the profile and the host's kernels allow a node. A composite is run whole where every primitive of its
-    /// definition is: the chip has no types that the definition does not name.
-    func support(for node: NodeSignature) -> Support { support(for: node, depth: 0) }
-
-    private func support(for node: NodeSignature, depth: Int) -> Support {
+    /// Whether the profile and the host's kernels allow a node. A composite is run whole where the chip computes in all of
+    /// its types and in those that they accumulate in; a fused region where every node in it is.
+    func support(for node: NodeSignature) -> Support {
         switch node.operation {
         case .parameter, .primitive:
             let answer = capabilities.support(for: node)
             guard answer.isNative else { return .unsupported(reason: reason(for: node) ?? text(answer)) }
             return HostSupport.support(for: node)
         case .composite(let composite):
-            guard HostSupport.support(for: node).isNative, depth < Self.deepest else { return .byDecomposition }
-            let types = node.operandTypes + node.resultTypes
-            guard types.allSatisfy({ capabilities.usages(of: $0.scalarType).contains(.storage) }) else {
-                return .byDecomposition
-            }
-            let body: Graph
+            guard HostSupport.support(for: node).isNative else { return .byDecomposition }
             if let region = composite as? FusedRegion {
-                body = region.body
-            } else {
-                guard let definition = definition(of: composite, node.operandTypes) else { return .byDecomposition }
-                body = definition
+                let isNative = region.body.nodes.allSatisfy {
+                    support(for: NodeSignature($0, in: region.body)).isNative
+                }
+                return isNative ? .native : .byDecomposition
             }
-            let isNative = body.nodes.allSatisfy {
-                support(for: NodeSignature($0, in: body), depth: depth + 1).isNative
-            }
-            return isNative ? .native : .byDecomposition
+            // Its definition may not be at hand: hosts of plugins ask without.
+            return node.scalarTypes.allSatisfy(isComputed) ? .native : .byDecomposition
         }
     }
 
-    private func definition(of composite: any Composite, _ operands: [TensorType]) -> Graph? {
-        try? GraphBuilder.region(operands) { (builder, terms) throws(GraphError) in
-            try composite.decompose(terms, in: builder)
-        }
+    /// Whether composites may compute in a type: whatever their definitions do with it, and with the type in which its sums
+    /// are kept. Truth values are held.
+    private func isComputed(_ type: ScalarType) -> Bool {
+        guard type != .bool else { return capabilities.usages(of: type).contains(.storage) }
+        return [type, type.accumulationType].allSatisfy { capabilities.usages(of: $0).isSuperset(of: .compute) }
     }
 
     /// Why a type of the node is not there, for people: what the profile says about it.

@@ -13,16 +13,12 @@ import Testing
 struct MiniLMOnChipsTests {
     @Test("the model runs unchanged on every chip and gives the same answer", arguments: Chips.all)
     func everyChip(device: Device) throws {
-        let capabilities = try device.capabilities()
-        var options = ProgramOptions()
-        // What is made for training computes a model that trains.
-        options.compiler.role = capabilities.roles.contains(.inference) ? .inference : .training
-        let function = try MiniLM.function(on: device, options: options)
+        let function = try MiniLM.function(on: device)
         let (ids, mask) = try MiniLM.arguments()
         let found = try function(ids, mask).scalars(as: Float.self)
         #expect(try MiniLM.cosine(found) >= 0.99999, "\(device)")
         let report = try function.report(for: [ids.type, mask.type])
-        let hasFloat32 = capabilities.usages(of: .float32).contains(.compute)
+        let hasFloat32 = try device.capabilities().usages(of: .float32).contains(.compute)
         // A chip that computes float32 does all of it by itself; one that does not says who did.
         let fallbacks = report.entries.filter { $0.kind == .fallback }
         #expect(fallbacks.isEmpty == hasFloat32, "\(device): \(fallbacks.first.map { "\($0)" } ?? "no fallback")")

@@ -64,7 +64,7 @@ struct SimulatedPluginTests {
         #expect(times.contains { $0.name.hasPrefix("simulated time") && $0.value > 0 })
     }
 
-    private static func measurements(_ program: Program, _ device: Device) throws -> [Measurement] {
+    private static func measurements(_ program: Program, _ device: Device) throws -> [HeterodyneBackend.Measurement] {
         let session = try program.makeSession()
         for (index, input) in program.inputs.enumerated() {
             let ones = [Int32](repeating: 1, count: input.byteCount / 4)

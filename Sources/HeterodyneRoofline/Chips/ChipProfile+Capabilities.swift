@@ -8,7 +8,7 @@ extension ChipProfile {
     /// What the chip offers: exactly what the profile says.
     ///
     /// A native type is stored, moved and converted; a vector unit adds arithmetic, accumulation and `dot`; a matrix unit
-    /// adds `dot` and `matrixEngine`. A `dot` of a narrow type accumulates in a wider one, which must be native with a
+    /// adds `dot` and `matrixEngine`. What is sold for training runs models too: that is half of training. A `dot` of a narrow type accumulates in a wider one, which must be native with a
     /// vector unit itself. Types that are absent or of which nobody says anything are not offered. The profile says
     /// nothing about rounding, so `numerics` are those of whoever computes in the chip's place.
     public func capabilities(numerics: Numerics = .floor) -> Capabilities {
@@ -18,7 +18,8 @@ extension ChipProfile {
             if !usage.isEmpty { usages[type] = usage }
         }
         return Capabilities(
-            scalarTypes: usages, roles: roles, maximumBufferByteCount: memorySize ?? 0, hasUnifiedMemory: false,
+            scalarTypes: usages, roles: roles.contains(.training) ? [.training, .inference] : roles,
+            maximumBufferByteCount: memorySize ?? 0, hasUnifiedMemory: false,
             rates: rates, numerics: numerics)
     }
 
