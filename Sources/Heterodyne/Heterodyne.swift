@@ -7,5 +7,6 @@
 @_exported public import HeterodyneModels
 @_exported public import HeterodyneONNX
 @_exported public import HeterodyneOps
+@_exported public import HeterodynePluginHost
 @_exported public import HeterodyneRuntime
 @_exported public import HeterodyneWeights

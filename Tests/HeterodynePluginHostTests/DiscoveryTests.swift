@@ -71,6 +71,10 @@ import Testing
             "no library's name", "[\"libfoo.so.1\"]"
         ),
         (
+            ##"{"format": 1, "name": "a", "library": "a.so", "abi": {"major": 1, "minor": 0}, "requires": ["x/l.so"]}"##,
+            "no library's name", "[\"libfoo.so.1\"]"
+        ),
+        (
             ##"{"format": 1, "name": "a", "library": "a.so", "abi": {"major": 1, "minor": 0}, "license": 1}"##,
             "\"license\" is a number", "license"
         ),
@@ -179,10 +183,15 @@ import Testing
     }
 
     @Test func foldersThatWereNamedMustExist() throws {
-        let scan = PluginScan(folders: ["/nowhere/at/all", "relative"], environment: Self.plain)
-        #expect(
-            scan.refused.map(\.id) == ["relative", "/nowhere/at/all"]
-                || scan.refused.map(\.id) == ["/nowhere/at/all", "relative"])
+        let fixture = try LoadingFixture()
+        try fixture.manifest("acme", library: "libacme.so")
+        let folders = ["/nowhere/at/all", "relative", fixture.file("acme.json")]
+        let scan = PluginScan(folders: folders, environment: Self.plain)
+        let reasons = Dictionary(uniqueKeysWithValues: scan.refused.map { ($0.id, $0.reason) })
+        #expect(reasons.count == 3)
+        #expect(reasons["/nowhere/at/all"]?.contains("does not exist") == true)
+        #expect(reasons["relative"]?.contains("not an absolute path") == true)
+        #expect(reasons[fixture.file("acme.json")]?.contains("is no folder") == true)
         let quiet = PluginScan(
             environment: PluginEnvironment(isElevated: false, variables: ["HOME": "/nowhere/at/all"]))
         #expect(!quiet.refused.contains { $0.reason.contains("/nowhere") })

@@ -125,6 +125,8 @@ struct TrustedFile: ~Copyable {
 
     static func unreadable(_ path: String, _ what: String, _ code: Int32) -> PluginRefusal {
         switch code {
+        case ENOTDIR where what == "folder":
+            PluginRefusal(reason: "\(path) is no folder", remedy: "Name the folder that holds the manifests")
         case ENOENT, ENOTDIR:
             PluginRefusal(
                 reason: "the \(what) \(path) does not exist",

@@ -40,6 +40,13 @@ struct PluginProbe: Sendable {
         while reports.count < requests.count {
             reports += batch(requests[reports.count..<min(requests.count, reports.count + Self.width)])
         }
+        guard isFresh else { return reports }
+        // Where the program was started through an emulator or the loader, a fresh process of it is one of these.
+        let strangers = reports.indices.filter { reports[$0].isOfAnotherProgram }
+        guard !strangers.isEmpty else { return reports }
+        var forking = self
+        forking.isFresh = false
+        for (index, report) in zip(strangers, forking.run(strangers.map { requests[$0] })) { reports[index] = report }
         return reports
     }
 
@@ -146,12 +153,14 @@ private struct Child {
 
     private mutating func read() {
         var chunk = [UInt8](repeating: 0, count: 16384)
-        while recordsAreOpen, let count = Self.read(records, &chunk) {
+        // A plugin that never stops writing must not keep this from looking at the others, and at the time.
+        var rounds = 0
+        while recordsAreOpen, rounds < 64, let count = Self.read(records, &chunk) {
             pending += chunk[..<count]
             if count == 0 || !report.take(records: &pending) { recordsAreOpen = false }
+            rounds += 1
         }
-        // A plugin that never stops printing must not keep this from looking at the others.
-        var rounds = 0
+        rounds = 0
         while outputIsOpen, rounds < 64, let count = Self.read(output, &chunk) {
             report.take(output: chunk[..<count])
             if count == 0 { outputIsOpen = false }

@@ -14,6 +14,7 @@ extension ProbeReport {
     func refusal(of request: PluginProbe.Request, name: String, manifest: String?) -> PluginRefusal? {
         if missing.isEmpty, case .passed = answer { return nil }
         let library = request.library
+        let doing = doing(request)
         let off = Self.remedy(name: name, manifest: manifest)
         switch answer {
         case .unloadable(let words): return unloadable(words, request, off)
@@ -40,7 +41,7 @@ extension ProbeReport {
         if !missing.isEmpty {
             return Self.missing(missing.map { (request.required[safe: $0.key] ?? "?", nil) }, library)
         }
-        return death(library, off)
+        return death(library, doing, off)
     }
 
     /// What a person can do about a faulty plugin.
@@ -54,10 +55,11 @@ extension ProbeReport {
     static func version(_ number: UInt32) -> String { "\(number >> 16).\(number & 0xFFFF)" }
 
     /// What the plugin was doing, as in "crashed … while opening".
-    private var doing: String {
+    private func doing(_ request: PluginProbe.Request) -> String {
         switch phase {
         case .starting: "before its library was loaded"
-        case .requirements: "while the libraries that it requires were being loaded"
+        case .requirements(let position):
+            "while \(request.required[safe: position] ?? "a library"), which it requires, was being loaded"
         case .loading: "while its library was being loaded"
         case .opening: "while opening"
         case .counting: "while counting its devices"
@@ -66,7 +68,7 @@ extension ProbeReport {
         }
     }
 
-    private func death(_ library: String, _ off: String) -> PluginRefusal {
+    private func death(_ library: String, _ doing: String, _ off: String) -> PluginRefusal {
         var remedy = off
         let what: String
         switch end {

@@ -55,6 +55,15 @@ struct ProbeReport: Sendable, Hashable {
     /// The beginning of what the plugin printed.
     var output: [UInt8] = []
 
+    /// Whether the child ended by itself without reaching the probe's code.
+    var isOfAnotherProgram: Bool {
+        guard !hasStarted else { return false }
+        switch end {
+        case .exited, .signalled: return true
+        case .timedOut, .unknown, .notStarted: return false
+        }
+    }
+
     /// Most bytes of output that are kept.
     static let outputLimit = 4096
 
