@@ -51,7 +51,8 @@ let package = Package(
         .library(name: "HeterodyneWeights", targets: ["HeterodyneWeights"]),
         .library(name: "HeterodyneONNX", targets: ["HeterodyneONNX", "HeterodyneModels"]),
         .library(
-            name: "HeterodynePluginKit", targets: ["HeterodyneGraph", "HeterodyneBackend", "HeterodynePluginKit"]),
+            name: "HeterodynePluginKit",
+            targets: ["HeterodyneGraph", "HeterodyneBackend", "CHeterodynePlugin", "HeterodynePluginKit"]),
         .library(name: "heterodyne-reference", type: .dynamic, targets: ["HeterodyneReferencePlugin"]),
         .library(name: "heterodyne-openblas", type: .dynamic, targets: ["HeterodyneOpenBLASPlugin"]),
         .library(name: "heterodyne-vulkan", type: .dynamic, targets: ["HeterodyneVulkanPlugin"]),
