@@ -4,6 +4,8 @@
 import Glibc
 import HeterodyneBackend
 import HeterodyneConformance
+import HeterodyneGraph
+import HeterodynePluginHost
 import HeterodyneReference
 import HeterodyneRuntime
 import Testing
@@ -55,9 +57,9 @@ struct PageTests {
             .run(on: device, oracle: ReferenceEvaluator())
         #expect(report.count(.failed) == 0, "\(report.results.compactMap(\.reason))")
         #expect(report.count(.passed) > 0)
-        for result in report.results {
-            let isMirrored = result.operation == "negate" && result.scalarType == .float32
-            #expect(result.status == (isMirrored ? .passed : .skipped), "\(result.id)")
+        // Some cases transpose what they negate, which the chip leaves to others.
+        for result in report.results where result.status == .passed {
+            #expect(result.operation == "negate" && result.scalarType == .float32, "\(result.id)")
         }
     }
 }
