@@ -79,6 +79,7 @@ import HeterodyneConformance
     }
 
     func run() throws {
+        Output.reserve()
         let device = device ?? (selftest ? subject : nil)
         let registry = Runtime.shared.registry
         var listing = Listing(devices: registry.devices, unavailable: registry.unavailable)
@@ -100,13 +101,13 @@ import HeterodyneConformance
                 listing.devices, others: registry.devices,
                 types: subject.flatMap(ScalarType.init(name:)).map { [$0] } ?? ScalarType.allCases,
                 policy: ScalarTypePolicy(parsing: types ?? ""))
-            print(json ? try table.json() : table.text)
+            Output.print(json ? try table.json() : table.text)
         } else if json {
-            print(try listing.json())
+            Output.print(try listing.json())
         } else if device != nil || verbose {
-            print(try listing.details())
+            Output.print(try listing.details())
         } else {
-            print(try listing.table())
+            Output.print(try listing.table())
         }
         if listing.devices.isEmpty {
             if let device {

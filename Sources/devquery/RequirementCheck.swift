@@ -50,9 +50,9 @@ struct RequirementCheck {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
             let document = Document(requirement: requirement.text, satisfied: isMet, devices: entries)
-            print(String(decoding: try encoder.encode(document), as: UTF8.self))
+            Output.print(String(decoding: try encoder.encode(document), as: UTF8.self))
         } else if !quiet {
-            for entry in entries where entry.satisfied { print(entry.id) }
+            for entry in entries where entry.satisfied { Output.print(entry.id) }
             if !isMet { explain(entries) }
         }
         if !isMet { throw ExitCode(1) }

@@ -23,9 +23,9 @@ struct SelfTest {
             }
             if isTerminal { show("\r\u{1B}[K") }
             measurements.append(measurement)
-            if !json { print(Self.text(measurement) + (device == devices.last ? "" : "\n")) }
+            if !json { Output.print(Self.text(measurement) + (device == devices.last ? "" : "\n")) }
         }
-        if json { print(try Self.document(measurements)) }
+        if json { Output.print(try Self.document(measurements)) }
         if !measurements.allSatisfy(\.isAsDeclared) { throw ExitCode(1) }
     }
 
