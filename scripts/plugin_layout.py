@@ -77,7 +77,7 @@ class Header:
             match = re.match(r"#define HETERODYNE_PLUGIN_VERSION HETERODYNE_VERSION\((\d+), (\d+)\)$", line.strip())
             if match:
                 self.version = (int(match.group(1)), int(match.group(2)))
-            elif not re.match(r"(HETERODYNE_PLUGIN_H$|HETERODYNE_(VERSION|HAS)\(|HETERODYNE_EXPORT$)", words[1]):
+            elif not re.match(r"(HETERODYNE_PLUGIN_H$|HETERODYNE_(VERSION|HAS|TEXT)\(|HETERODYNE_EXPORT$)", words[1]):
                 raise HeaderError(f"a macro that is not known here: {words[1]}")
         elif words[0] not in ("#ifndef", "#endif"):
             raise HeaderError(f"a directive that is not known here: {line.strip()}")

@@ -140,7 +140,9 @@ struct HeaderTests {
             #include "heterodyne_plugin.h"
             #include "heterodyne_plugin.h"
             extern int use(const heterodyne_graph *graph, const heterodyne_node *node, heterodyne_error *error);
+            static const heterodyne_named named[] = {{HETERODYNE_TEXT("driver"), HETERODYNE_TEXT("1")}};
             int use(const heterodyne_graph *graph, const heterodyne_node *node, heterodyne_error *error) {
+                if (heterodyne_equals(named[0].name, "driver") == 0) return 1;
                 const heterodyne_attribute *attribute = heterodyne_find(node, "dimensions");
                 heterodyne_value value = {0, 0};
                 if (!attribute || !HETERODYNE_HAS(attribute, count))
