@@ -30,7 +30,10 @@ extension Capabilities {
             throw Refusal("capabilities.has_unified_memory is set, but there is no buffer_address or no buffer_import")
         }
         let largest = Int(clamping: fields.value(\.maximum_buffer_byte_count) ?? 0)
-        guard largest > 0 else { throw Refusal("capabilities.maximum_buffer_byte_count is 0") }
+        guard largest > 0 else {
+            let shortness = fields.shortness(\.maximum_buffer_byte_count)
+            throw Refusal("capabilities.maximum_buffer_byte_count is 0\(shortness)")
+        }
         self.init(
             scalarTypes: try Self.usages(fields),
             exceptions: try Self.exceptions(

@@ -36,13 +36,14 @@ struct DeviceInfo {
             freeMemoryByteCount: Self.freeMemory(info.value(\.free_memory_byte_count)), fingerprint: "")
         // A device that is not there need not say more.
         if unavailable != nil { return }
-        guard !descriptor.name.isEmpty else { throw Refusal("info.name is empty") }
+        guard !descriptor.name.isEmpty else { throw Refusal("info.name is empty\(info.shortness(\.name))") }
         guard descriptor.threads >= 1 else { throw Refusal("info.threads is 0; a device has at least 1") }
         descriptor.versions = try Self.named(info, \.version_count, \.versions, "versions")
         descriptor.details = try Self.named(info, \.detail_count, \.details, "details")
         descriptor.fingerprint = try info.key(\.fingerprint, "fingerprint")
         guard !descriptor.fingerprint.isEmpty else {
-            throw Refusal("info.fingerprint is empty; it says which devices share compiled code")
+            throw Refusal(
+                "info.fingerprint is empty\(info.shortness(\.fingerprint)); it says which devices share compiled code")
         }
     }
 

@@ -20,6 +20,8 @@ enum ForeignLimit {
     static let steps = 1 << 20
     /// Bytes of a text.
     static let text = 1 << 16
+    /// Bytes of a struct.
+    static let structure = 1 << 20
 }
 
 /// A struct of the plugin's that begins with `struct_size`; a field is read only where the plugin knows it.
@@ -41,6 +43,14 @@ struct Foreign<Struct> {
         guard size >= MemoryLayout<UInt>.size + MemoryLayout<UnsafeRawPointer?>.size else {
             throw Refusal("\(name).struct_size is \(size), which is too small")
         }
+        guard size <= ForeignLimit.structure else {
+            throw Refusal("\(name).struct_size is \(base.load(as: UInt.self)), which no version has")
+        }
+    }
+
+    /// For reasons: nothing where the plugin's struct has a field, else that it ends before.
+    func shortness<Field>(_ path: KeyPath<Struct, Field>) -> String {
+        value(path) == nil ? ", as its struct_size of \(size) leaves it out" : ""
     }
 
     /// The value of a field, or nil where the plugin's struct ends before it.
