@@ -209,8 +209,8 @@ let package = Package(
             "HeterodyneSimulatedTests",
             [
                 "Heterodyne", "HeterodyneGraph", "HeterodyneBackend", "HeterodyneCompiler", "HeterodyneRuntime",
-                "HeterodyneSimulated", "HeterodyneRoofline", "HeterodynePluginHost", "SentenceEmbeddingModel",
-                "HeatEquationModel",
+                "HeterodyneSimulated", "HeterodyneRoofline", "HeterodynePluginHost", "HeterodyneConformance",
+                "HeterodyneReference", "SentenceEmbeddingModel", "HeatEquationModel",
             ]),
         tests(
             "HeterodyneOpsTests",
