@@ -160,6 +160,37 @@ struct HeaderTests {
         #expect(result.status == 0, "\(result.errors)")
     }
 
+    @Test(
+        "The layout is the same on every processor with 64-bit pointers, and the header compiles on others",
+        .enabled(if: Tool.find("clang") != nil, "needs clang on the path"),
+        arguments: [
+            "x86_64-linux-gnu", "aarch64-linux-gnu", "riscv64-linux-gnu", "powerpc64le-linux-gnu", "i386-linux-gnu",
+            "arm-linux-gnueabihf",
+        ])
+    func processors(target: String) throws {
+        let scratch = try Scratch()
+        // What the header takes from it, as the C library of the target may not be here.
+        try scratch.write(
+            "string.h",
+            """
+            #include <stddef.h>
+            size_t strlen(const char *);
+            int memcmp(const void *, const void *, size_t);
+            void *memcpy(void *, const void *, size_t);
+            """ + "\n")
+        let result = try Tool.run(
+            try #require(Tool.find("clang")),
+            [
+                "--target=\(target)", "-ffreestanding", "-std=c11", "-Wall", "-Wextra", "-pedantic", "-Werror",
+                "-fsyntax-only", "-I", scratch.folder.path, "-I", Package.include.path,
+                Package.interface.appending(path: "layout.c").path,
+            ])
+        if result.errors.contains("unable to create target") || result.errors.contains("unknown target triple") {
+            return  // This clang was built for fewer processors.
+        }
+        #expect(result.status == 0, "\(result.errors)")
+    }
+
     @Test("The version is the newest entry of the changelog")
     func changelog() throws {
         let changelog = try Package.text("Sources/CHeterodynePlugin/CHANGELOG-plugin.md")
