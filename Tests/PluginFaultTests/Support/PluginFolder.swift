@@ -8,7 +8,7 @@ import HeterodynePluginHost
 import Testing
 
 /// A folder of plugins as people install them: libraries and manifests.
-final class PluginFolder {
+final class PluginFolder: Sendable {
     let scratch: Scratch
     var path: String { scratch.folder.path }
 
