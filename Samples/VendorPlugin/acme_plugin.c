@@ -1,7 +1,7 @@
-/* Heterodyne: a complete plugin in plain C for a make-believe accelerator, the Acme NPU (docs/WritingABackend.md).
- * SPDX-License-Identifier: Apache-2.0
- *
- * The processor plays the chip, but its memory behaves like a card's: the pages cannot be touched (PROT_NONE) except
+// Heterodyne: a complete plugin in plain C for a make-believe accelerator, the Acme NPU (docs/WritingABackend.md).
+// SPDX-License-Identifier: Apache-2.0
+
+/* The processor plays the chip, but its memory behaves like a card's: the pages cannot be touched (PROT_NONE) except
  * while a kernel or a copy runs. Any thread may call any function: each buffer counts under a lock of its own who has
  * its pages open, what is in use of the card is one atomic number, and programs do not change after compile. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */

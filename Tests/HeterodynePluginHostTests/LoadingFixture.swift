@@ -12,7 +12,9 @@ final class LoadingFixture: Sendable {
     let path: String
 
     init() throws {
-        var template = Array((FileManager.default.temporaryDirectory.path + "/heterodyne-plugins-XXXXXX").utf8CString)
+        var template = Array(
+            (FileManager.default.temporaryDirectory.path + "/heterodyne-plugins-" + String(repeating: "X", count: 6))
+                .utf8CString)
         let made = try #require(mkdtemp(&template))
         let resolved = try #require(realpath(made, nil))
         defer { free(resolved) }

@@ -17,6 +17,7 @@ struct ErrorSlot {
     /// A slot at `memory`, which is aligned to 16 and larger than `byteCount(message: 0)`.
     init(in memory: UnsafeMutableRawBufferPointer) {
         let head = MemoryLayout<heterodyne_error>.stride
+        // Memory that is larger than something has an address.
         error = memory.baseAddress.unsafelyUnwrapped.bindMemory(to: heterodyne_error.self, capacity: 1)
         room = UnsafeMutableRawBufferPointer(rebasing: memory[head...])
         error.initialize(to: heterodyne_error())
