@@ -9,11 +9,12 @@ extension PluginDevice {
     /// Whether and how the device runs a node. The plugin is asked about primitives and about composites that it claims, on
     /// types that it can hold or emulate; for the rest, and where it answers no questions, its capabilities answer.
     func support(for node: NodeSignature) -> Support {
-        let derived = capabilities.support(for: node)
-        guard let ask = table.function(\.support) else { return derivedSupport(for: node, derived) }
+        guard let ask = support else { return derivedSupport(for: node) }
         switch node.operation {
-        case .parameter: return derived
-        case .composite: if !derived.isNative { return derived }
+        case .parameter: return capabilities.support(for: node)
+        case .composite:
+            let derived = capabilities.support(for: node)
+            if !derived.isNative { return derived }
         case .primitive: if let lacking = lackingType(of: node) { return lacking }
         }
         let view: GraphView
@@ -46,7 +47,8 @@ extension PluginDevice {
     }
 
     /// The answer of the capabilities, and where a type is missing that kernels emulate, what they give for those kernels.
-    private func derivedSupport(for node: NodeSignature, _ derived: Support) -> Support {
+    private func derivedSupport(for node: NodeSignature) -> Support {
+        let derived = capabilities.support(for: node)
         guard case .unsupported = derived, case .primitive = node.operation else { return derived }
         let missing = node.scalarTypes.filter { capabilities.usages(of: $0).isEmpty }
         guard !missing.isEmpty, missing.allSatisfy({ capabilities.emulations[$0] != nil }) else { return derived }
@@ -69,13 +71,18 @@ extension PluginDevice {
 
     /// The refusal of a node with a type that the device can neither hold nor emulate; nil where there is none.
     private func lackingType(of node: NodeSignature) -> Support? {
-        var types = Set((node.operandTypes + node.resultTypes).map(\.scalarType))
-        for region in node.operation.regions { types.formUnion(region.scalarTypes) }
-        let lacking = types.filter { type in
-            !capabilities.usages(of: type).contains(.storage)
-                && capabilities.emulations[type]?.usages.contains(.storage) != true
+        for type in node.operandTypes where lacks(type.scalarType) { return refusal(type.scalarType) }
+        for type in node.resultTypes where lacks(type.scalarType) { return refusal(type.scalarType) }
+        for region in node.operation.regions {
+            if let type = region.scalarTypes.filter(lacks).min(by: { $0.name < $1.name }) { return refusal(type) }
         }
-        guard let first = lacking.min(by: { $0.name < $1.name }) else { return nil }
-        return .unsupported(reason: "the device has no \(first)")
+        return nil
     }
+
+    private func lacks(_ type: ScalarType) -> Bool {
+        !capabilities.usages(of: type).contains(.storage)
+            && capabilities.emulations[type]?.usages.contains(.storage) != true
+    }
+
+    private func refusal(_ type: ScalarType) -> Support { .unsupported(reason: "the device has no \(type)") }
 }

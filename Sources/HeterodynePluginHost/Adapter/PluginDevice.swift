@@ -19,6 +19,8 @@ final class PluginDevice: Sendable {
     let isAsynchronous: Bool
     /// Seconds after which a run that did not end counts as lost.
     let patience: Int
+    /// Answers questions about nodes; nil where the capabilities do.
+    let support: PluginTable.Ask?
     private let isLost = Atomic(false)
     private let resetting = Mutex(())
 
@@ -36,6 +38,7 @@ final class PluginDevice: Sendable {
         self.capabilities = capabilities
         self.isAsynchronous = isAsynchronous
         self.patience = patience
+        support = table.function(\.support)
     }
 
     /// A failure as an error of the contract. The device is opened again later where it was lost.

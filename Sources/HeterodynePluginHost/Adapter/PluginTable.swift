@@ -38,6 +38,12 @@ final class PluginTable: @unchecked Sendable {
             UnsafeMutablePointer<heterodyne_completion>?, UnsafeMutablePointer<heterodyne_error>?
         ) -> Int32
 
+    typealias Ask =
+        @convention(c) (
+            OpaquePointer?, UInt64, UnsafePointer<heterodyne_graph>?, UInt64, UnsafeMutablePointer<UInt32>?,
+            UnsafeMutablePointer<heterodyne_error>?
+        ) -> Int32
+
     /// The plugin's name, for messages.
     let name: String
     /// What the plugin passes itself.

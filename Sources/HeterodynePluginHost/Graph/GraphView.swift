@@ -102,13 +102,23 @@ struct GraphViewWriter {
         return written
     }
 
+    // Names of a question's inputs and outputs, made once for most.
+    private static let operandNames = (0..<8).map { "operand\($0)" }
+    private static let resultNames = (0..<8).map { "result\($0)" }
+
+    private static func name(_ index: Int, of names: [String], _ stem: String) -> String {
+        names.indices.contains(index) ? names[index] : "\(stem)\(index)"
+    }
+
     /// Writes parameters for the operands of a node, and the node.
     mutating func write(question: NodeSignature) throws(GraphError) -> UnsafePointer<heterodyne_graph> {
         let count = question.operandTypes.count
         let nodes = arena.room(count + 1, of: UnsafePointer<heterodyne_node>?.self)
         for (index, type) in question.operandTypes.enumerated() {
             let parameter = Node(
-                operation: .parameter(index: index, name: "operand\(index)", type: type), operands: [],
+                operation: .parameter(
+                    index: index, name: Self.name(index, of: Self.operandNames, "operand"), type: type),
+                operands: [],
                 resultTypes: [type])
             (nodes + index).initialize(to: try write(parameter, [], depth: 0))
         }
@@ -117,7 +127,8 @@ struct GraphViewWriter {
         (nodes + count).initialize(to: try write(node, question.operandTypes, depth: 0))
         let results = question.resultTypes.indices.map { Value(node: count, result: $0) }
         return place(
-            nodes, count: count + 1, inputs: inputs, outputs: results, names: results.map { "result\($0.result)" })
+            nodes, count: count + 1, inputs: inputs, outputs: results,
+            names: results.map { Self.name(Int($0.result), of: Self.resultNames, "result") })
     }
 
     private func place(
