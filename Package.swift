@@ -168,7 +168,8 @@ let package = Package(
         .executableTarget(
             name: "heterodyne-benchmarks",
             dependencies: [
-                "Heterodyne", "HeterodyneVulkan", "SentenceEmbeddingModel", "AllocationCounter", argumentParser,
+                "Heterodyne", "HeterodyneVulkan", "HeterodyneRoofline", "SentenceEmbeddingModel", "AllocationCounter",
+                argumentParser,
             ],
             path: "Benchmarks/Heterodyne", swiftSettings: settings),
         .target(name: "AllocationCounter", path: "Benchmarks/AllocationCounter"),

@@ -9,7 +9,7 @@ import Heterodyne
     static let configuration = CommandConfiguration(
         commandName: "heterodyne-benchmarks",
         abstract: "Times this library for Benchmarks/compare.py, or one case by itself.",
-        subcommands: [Serve.self, Time.self, Boundary.self])
+        subcommands: [Serve.self, Time.self, Boundary.self, CheckEstimates.self])
 }
 
 /// Options that both subcommands have.

@@ -61,7 +61,9 @@ let allowedArrows: [String: Set<String>] = [
     "KeplerOrbitModel": ["Heterodyne", "SamplePolicies"],
     "KeplerOrbit": ["Heterodyne", "SamplePolicies", "SamplePlots", "KeplerOrbitModel"],
     "AllocationCounter": [],
-    "heterodyne-benchmarks": ["Heterodyne", "HeterodyneVulkan", "SentenceEmbeddingModel", "AllocationCounter"],
+    "heterodyne-benchmarks": [
+        "Heterodyne", "HeterodyneVulkan", "HeterodyneRoofline", "SentenceEmbeddingModel", "AllocationCounter",
+    ],
 ]
 
 /// Modules of other packages, and who may import them.

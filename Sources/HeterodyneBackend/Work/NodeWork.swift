@@ -73,16 +73,16 @@ public struct NodeWork: Sendable, Hashable {
     }
 
     /// What is computed, one share for each kind and type.
-    public private(set) var shares: [Share] = []
+    public internal(set) var shares: [Share] = []
     /// The products of matrices that the share of contractions consists of.
-    public private(set) var products: [Product] = []
+    public internal(set) var products: [Product] = []
     /// Bytes that each operand adds to what is read: none where it was an operand before.
-    public private(set) var operandByteCounts: [Double] = []
+    public internal(set) var operandByteCounts: [Double] = []
     /// Bytes that the node reads, run on its own: those of its operands, and those of the nodes that its regions run one by
     /// one.
-    public private(set) var readByteCount = 0.0
+    public internal(set) var readByteCount = 0.0
     /// Bytes that the node writes, run on its own.
-    public private(set) var writtenByteCount = 0.0
+    public internal(set) var writtenByteCount = 0.0
     /// Whether the node makes nothing: an input, a constant, another view of its operand.
     public private(set) var isView = false
     /// How many loops were taken to run `assumedIterations` times because nothing tells how often they do.
@@ -180,7 +180,7 @@ public struct NodeWork: Sendable, Hashable {
         }
     }
 
-    private init() {}
+    init() {}
 
     private mutating func setOperandBytes(_ index: Int, _ count: Double) {
         guard operandByteCounts.indices.contains(index) else { return }
@@ -255,7 +255,7 @@ public struct NodeWork: Sendable, Hashable {
         }
     }
 
-    private mutating func append(_ work: NodeWork, times: Double, countsBytes: Bool) {
+    mutating func append(_ work: NodeWork, times: Double, countsBytes: Bool) {
         for share in work.shares { add(share.kind, share.type, share.count * times) }
         for var product in work.products {
             product.count *= times

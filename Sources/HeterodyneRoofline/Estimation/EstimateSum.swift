@@ -22,10 +22,11 @@ struct EstimateSum {
 
     /// Adds the step of a node.
     mutating func add(
-        node: Int, name: String, _ work: NodeWork, traffic: MemoryTrace.Traffic, communicationBytes: Double
+        _ node: Node, at index: Int, _ work: NodeWork, traffic: MemoryTrace.Traffic, communicationBytes: Double
     ) {
         var gaps = 0
-        let computing = computingSeconds(work, &gaps)
+        let isInner = if case .composite(let composite) = node.operation { !(composite is FusedRegion) } else { false }
+        let computing = computingSeconds(work, isInner: isInner, &gaps)
         var (moving, overhead, sending) = (0.0, 0.0, 0.0)
         if let seconds = traffic.seconds {
             moving = seconds
@@ -56,7 +57,8 @@ struct EstimateSum {
         let roof = parts.max { $0.1 < $1.1 }.flatMap { $0.1 > 0 ? $0.0 : nil }
         steps.append(
             StepEstimate(
-                node: node, name: name, work: work, byteCount: traffic.byteCount, computeSeconds: computing,
+                node: index, name: node.operation.name, work: work, byteCount: traffic.byteCount,
+                computeSeconds: computing,
                 memorySeconds: moving, communicationSeconds: sending, overheadSeconds: overhead,
                 seconds: isKnown ? seconds : nil, roof: roof, isLowerBound: gaps > 0))
         secondsByRoof[computing > moving ? .compute : .memory, default: 0] += max(computing, moving)
@@ -67,15 +69,24 @@ struct EstimateSum {
         assumedLoopCount += work.assumedLoopCount
     }
 
-    private mutating func computingSeconds(_ work: NodeWork, _ gaps: inout Int) -> Double {
+    private mutating func computingSeconds(_ work: NodeWork, isInner: Bool, _ gaps: inout Int) -> Double {
         var seconds = 0.0
         for share in work.shares {
-            switch figures.rate(share.kind, share.type) {
+            switch figures.rate(share.kind, share.type, isInner: isInner) {
             case .known(let unit, let perSecond):
-                let slowdown = share.kind == .contraction ? slowdown(of: work, share.type) : 1
-                seconds += share.count / perSecond * slowdown
+                if share.kind == .contraction, let detail = figures.options.detail {
+                    // The curve was measured without any efficiency.
+                    let efficiency = figures.options.efficiency.compute
+                    for product in work.products where product.type == share.type {
+                        seconds += detail.seconds(product, peak: perSecond / efficiency) / efficiency
+                    }
+                } else {
+                    seconds += share.count / perSecond
+                }
                 load(unit, share.type, share.count)
-                if share.kind == .transcendental, figures.options.detail?.rates[share.kind]?[share.type] == nil {
+                if share.kind == .transcendental,
+                    figures.options.detail?.rate(share.kind, share.type, isInner: isInner) == nil
+                {
                     usesFunctionCost = true
                 }
             case .missing(let unit, let type, let reason):
@@ -85,17 +96,6 @@ struct EstimateSum {
             }
         }
         return seconds
-    }
-
-    /// How many times longer the products of a type take than at the peak, weighted by their operations.
-    private func slowdown(of work: NodeWork, _ type: ScalarType) -> Double {
-        guard let lengths = figures.options.detail?.halfLengths[type] else { return 1 }
-        var (plain, slow) = (0.0, 0.0)
-        for product in work.products where product.type == type {
-            plain += product.operationCount
-            slow += product.operationCount * lengths.slowdown(product)
-        }
-        return plain > 0 ? slow / plain : 1
     }
 
     private mutating func load(_ unit: TypeProfile.Unit, _ type: ScalarType, _ count: Double) {

@@ -42,7 +42,7 @@ public struct RooflineEstimator: Sendable {
         var trace = MemoryTrace(graph, work: work, figures: figures)
         for index in graph.nodes.indices where !work[index].isView {
             sum.add(
-                node: index, name: graph.nodes[index].operation.name, work[index], traffic: trace.traffic(of: index),
+                graph.nodes[index], at: index, work[index], traffic: trace.traffic(of: index),
                 communicationBytes: communication[index] ?? 0)
         }
         return sum.finished()
@@ -83,14 +83,14 @@ struct ChipFigures {
 
     /// Operations per second of a kind on a type, as far as they are reached. Products of matrices run on the matrix unit
     /// where the type has one, else on the vector unit.
-    func rate(_ kind: NodeWork.Kind, _ type: ScalarType) -> Rate {
+    func rate(_ kind: NodeWork.Kind, _ type: ScalarType, isInner: Bool) -> Rate {
         let known = profile.type(type)
         if kind == .contraction, known.units.contains(.matrix), known.matrix.value != 0 {
             return rate(.matrix, known.matrix, type, 1)
         }
         // Nobody says what multiplies the type.
         if kind == .contraction, !known.units.contains(.vector) { return rate(.matrix, known.matrix, type, 1) }
-        let measured = options.detail?.rates[kind]?[type]
+        let measured = options.detail?.rate(kind, type, isInner: isInner)
         if let measured { return .known(.vector, perSecond: measured * options.efficiency.compute) }
         return rate(.vector, known.vector, type, kind == .transcendental ? options.transcendentalOperations : 1)
     }
