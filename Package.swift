@@ -199,7 +199,9 @@ let package = Package(
                 "HeterodyneConformance", "HeterodynePluginHost", "HeterodyneReference", "CHeterodynePlugin",
             ],
             resources: [.copy("Fixtures")]),
-        tests("VendorPluginTests", ["Heterodyne", "HeterodyneConformance", "SentenceEmbeddingModel"]),
+        tests(
+            "VendorPluginTests", ["Heterodyne", "HeterodyneConformance", "SentenceEmbeddingModel"],
+            resources: [.copy("Fixtures")]),
         tests(
             "HeterodyneRooflineTests",
             [
