@@ -20,7 +20,7 @@ struct SamplePluginTests {
 
     @Test("compiles without a warning, optimized and not", arguments: ["cc", "gcc", "clang"], ["-O0", "-O3"])
     func compiles(compiler: String, flags: String) throws {
-        guard Workshop.find(compiler) != nil else { return try Test.cancel("there is no \(compiler)") }
+        if !(Workshop.find(compiler) != nil) { try Test.cancel("there is no \(compiler)") }
         let workshop = try Workshop()
         try workshop.buildSample(compiler: compiler, flags)
     }
@@ -69,15 +69,19 @@ struct SamplePluginTests {
             "convert/bool/to-int32/", "gelu/float32/default/", "conduct/",
         ] {
             #expect(passed.contains { $0.hasPrefix(part) }, "\(part)")
-            for result in report.results where result.id.hasPrefix(part) { #expect(result.status == .passed) }
+            for result in report.results where result.id.hasPrefix(part) {
+                let isRight = result.status == .passed || Self.needsMore(result)
+                #expect(isRight, "\(result.id): \(result.reason ?? "")")
+            }
         }
     }
 
-    /// Whether a case was skipped for something beside its operation: a layout made by slice, pad or reverse, or an
-    /// accumulation in another type.
+    /// Whether a case was skipped for something beside its operation: an operand that is a slice, reversed or padded, or a
+    /// product that is accumulated in another type.
     private static func needsMore(_ result: CaseResult) -> Bool {
-        let reason = result.reason ?? ""
-        return ["slice:", "reverse:", "pad:", "float64", "bfloat16", "concatenate:"].contains { reason.contains($0) }
+        guard result.status == .skipped, let reason = result.reason else { return false }
+        return ["slice:", "reverse:", "pad:", "the device has no "].contains { reason.contains($0) }
+            || result.id.contains("-in-float64-")
     }
 
     @Test("computes as accurately as it says") func numerics() throws {
@@ -88,9 +92,11 @@ struct SamplePluginTests {
         for name in ["exp", "tanh", "gelu"] { #expect(measured.errors.contains { $0.operation == name }) }
     }
 
-    @Test("runs alike on four threads, also under the sanitizers", arguments: [
-        "", "-fsanitize=address,undefined -fno-sanitize-recover=all", "-fsanitize=thread",
-    ])
+    @Test(
+        "runs alike on four threads, also under the sanitizers",
+        arguments: [
+            "", "-fsanitize=address,undefined -fno-sanitize-recover=all", "-fsanitize=thread",
+        ])
     func threads(flags: String) throws {
         let workshop = try Workshop()
         try Self.buildDriver(workshop, flags)
@@ -111,8 +117,9 @@ struct SamplePluginTests {
     }
 
     private static func buildDriver(_ workshop: Workshop, _ flags: String = "") throws {
-        let probe = try workshop.shell("echo 'int main(void) { return 0; }' > probe.c && cc \(flags) probe.c -o probe && ./probe")
-        guard probe.status == 0 else { return try Test.cancel("cc has no \(flags) here: \(probe.text)") }
+        let probe = try workshop.shell(
+            "echo 'int main(void) { return 0; }' > probe.c && cc \(flags) probe.c -o probe && ./probe")
+        if !(probe.status == 0) { try Test.cancel("cc has no \(flags) here: \(probe.text)") }
         let result = try workshop.shell(
             """
             cc -std=c11 -O1 -g -Wall -Wextra -Werror \(flags) -I "$HETERODYNE/Sources/CHeterodynePlugin/include" \

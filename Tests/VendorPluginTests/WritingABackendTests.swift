@@ -72,11 +72,13 @@ struct WritingABackendTests {
         }
     }
 
-    @Test("the comparison of printed text tells differences", arguments: [
-        (["a ... c", "...", "end"], ["a b c", "x", "y", "end"], true), (["a ... c"], ["a b d"], false),
-        (["..."], [], true), (["a"], ["a", "b"], false), (["a", "..."], ["b"], false), (["a"], ["a  "], true),
-        (["... b ..."], ["a b c"], true), (["x...x"], ["x"], false),
-    ])
+    @Test(
+        "the comparison of printed text tells differences",
+        arguments: [
+            (["a ... c", "...", "end"], ["a b c", "x", "y", "end"], true), (["a ... c"], ["a b d"], false),
+            (["..."], [], true), (["a"], ["a", "b"], false), (["a", "..."], ["b"], false), (["a"], ["a  "], true),
+            (["... b ..."], ["a b c"], true), (["x...x"], ["x"], false),
+        ])
     func matching(pattern: [String], printed: [String], expected: Bool) {
         #expect(Walkthrough.matches(pattern[...], printed[...]) == expected)
     }
