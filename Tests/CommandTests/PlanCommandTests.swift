@@ -201,19 +201,40 @@ struct PlanCommandTests {
         #expect(try seconds("emulate") > 1.5 * seconds("demote"))
     }
 
-    @Test("a part for training refuses inference, a part for inference refuses training")
+    @Test("a part for inference refuses training; one for training does both")
     func roles() throws {
         let arguments = [try fixture.layer(), "--batch", "2", "--sequence", "4", "--profile", "Ascend 910,MR-V100"]
         let inference = try PlanResult.of(arguments)
         #expect(inference.model.role == "inference")
-        let refused = try inference.chip("huawei-ascend-910")
-        #expect(refused.outcome == "refused")
-        #expect(refused.remarks.contains { $0.contains("made for training, not for inference") }, "\(refused.remarks)")
+        #expect(try inference.chip("huawei-ascend-910").outcome == "runs")
         #expect(try inference.chip("iluvatar-mr-v100").outcome == "runs")
         let training = try PlanResult.of(arguments + ["--role", "training"])
         #expect(training.model.role == "training")
         #expect(try training.chip("huawei-ascend-910").outcome == "runs")
-        #expect(try training.chip("iluvatar-mr-v100").outcome == "refused")
+        let refused = try training.chip("iluvatar-mr-v100")
+        #expect(refused.outcome == "refused")
+        #expect(refused.remarks.contains { $0.contains("made for inference, not for training") }, "\(refused.remarks)")
+    }
+
+    @Test("a model that computes gradients is planned for training")
+    func gradients() throws {
+        struct File: Decodable {
+            struct Case: Decodable {
+                let name: String
+                let model: Data
+            }
+            let cases: [Case]
+        }
+        let path = repository.appending(path: "Tests/HeterodyneModelsTests/Fixtures/learning.json")
+        let cases = try JSONDecoder().decode(File.self, from: Data(contentsOf: path)).cases
+        let model = fixture.folder.appending(path: "gradient.onnx")
+        try #require(cases.first { $0.name == "gradient_dense" }).model.write(to: model)
+        let result = try PlanResult.of([model.path, "--profile", "A100,MR-V100"])
+        #expect(result.model.role == "training")
+        #expect(try result.chip("nvidia-a100-sxm-80gb").outcome == "runs")
+        #expect(try result.chip("iluvatar-mr-v100").outcome == "refused")
+        let forced = try PlanResult.of([model.path, "--profile", "MR-V100", "--role", "inference"])
+        #expect(forced.chips[0].outcome == "runs")
     }
 
     @Test("composites that a refused part would have run whole are counted in parts for the host")
@@ -226,7 +247,8 @@ struct PlanCommandTests {
               return "y" = %1
             }
             """, as: "softmax.graph")
-        let chip = try PlanResult.of([graph, "--profile", "Ascend 910"], status: 1).chip("huawei-ascend-910")
+        let arguments = [graph, "--profile", "MR-V100", "--role", "training"]
+        let chip = try PlanResult.of(arguments, status: 1).chip("iluvatar-mr-v100")
         #expect(chip.reason?.hasPrefix("runs none of the ") == true, "\(chip.reason ?? "")")
         #expect(chip.nodes.map { $0.onHost > 1 && $0.onHost == $0.total } == true)
     }
@@ -337,7 +359,8 @@ struct PlanCommandTests {
             (["MODEL", "-p", "A100", "--dim", "depth=3"], "batch"),
             (["MODEL", "-p", "A100", "--policy", "maybe"], "'fallback' or 'native'"),
             (["MODEL", "-p", "A100", "--types", "float64=maybe"], "fallback"),
-            (["MODEL", "-p", "A100", "--split", "data"], "--chips"),
+            (["MODEL", "-p", "A100", "--split", "half"], "data or tensor"),
+            (["MODEL", "-p", "A100", "--chips", "9999999"], "so many"),
             (["MODEL", "-p", "A100", "--chips", "4", "--split", "rows"], "data or tensor"),
             (["MODEL", "-p", "A100", "--ceilings", "int8"], "--plot"),
             (["MODEL", "-p", "A100", "--role", "fun"], "inference or training"),

@@ -48,6 +48,30 @@ final class PlanFixture {
             """, as: "layer-\(type).graph")
     }
 
+    /// Two products with weights of `size` x `size` float32, as the feed-forward part of a transformer has them.
+    func perceptron(_ size: Int = 16) throws -> String {
+        func weights(_ seed: Int) -> String {
+            let numbers = (0..<size * size).map { "\(Double(($0 * 7 + seed) % 11) / 8)" }
+            return "constant() {value = float32[\(size), \(size)] (\(numbers.joined(separator: ", ")))} : "
+                + "float32[\(size), \(size)]"
+        }
+        let by =
+            "leftBatch = [], rightBatch = [], leftContracting = [1], rightContracting = [0], "
+            + "accumulation = float32, result = float32"
+        return try write(
+            """
+            heterodyne 1
+            graph(%0 "x": float32[batch, \(size)]) {
+              %1 = \(weights(1))
+              %2 = \(weights(2))
+              %3 = dot(%0, %1) {\(by)} : float32[batch, \(size)]
+              %4 = tanh(%3) : float32[batch, \(size)]
+              %5 = dot(%4, %2) {\(by)} : float32[batch, \(size)]
+              return "y" = %5
+            }
+            """, as: "perceptron.graph")
+    }
+
     /// A chip of which everything is known: int8 products at 1 Top/s, vectors of int32 at 10 Gop/s, no floats, 10 W, a
     /// microsecond to start a program and a tenth of it for each kernel.
     func chip(

@@ -38,10 +38,18 @@ struct MeasurementLines {
         }
     }
 
+    /// Symbols of units take prefixes, words do not.
+    private static func text(_ value: Double, _ unit: String) -> String {
+        if !unit.isEmpty, unit.count <= 2 { return PlanUnits.text(value, unit) }
+        let isWhole = value == value.rounded() && abs(value) < 1000
+        let number = isWhole ? "\(Int(value))" : PlanUnits.number(value)
+        return unit.isEmpty ? number : "\(number) \(unit)"
+    }
+
     /// A line for each figure: `simulated time on a100: 1.2 ms (roofline model)`.
     var lines: [String] {
         entries.map { entry in
-            let number = entry.unit.isEmpty ? PlanUnits.number(entry.value) : PlanUnits.text(entry.value, entry.unit)
+            let number = Self.text(entry.value, entry.unit)
             let parts = entry.count > 1 ? ", \(entry.count) parts" : ""
             return "\(entry.name) on \(entry.device): \(number) (\(entry.source)\(parts))"
         }

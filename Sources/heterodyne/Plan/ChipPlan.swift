@@ -138,15 +138,8 @@ enum PlanOutcome: Sendable, Hashable {
 
 /// A model on several chips.
 struct PlanSplit: Sendable, Hashable {
-    /// How work is divided.
-    enum Kind: String, Sendable, Hashable, CaseIterable {
-        /// Each chip computes some samples of the batch and holds all weights.
-        case data
-        /// Each chip computes and holds a part of every product of matrices.
-        case tensor
-    }
-
-    var kind: Kind
+    /// How they share the work.
+    var kind: Distribution.Kind
     /// How many chips or systems of the profile.
     var units: Int
 }
@@ -161,9 +154,9 @@ struct ChipPlan: Sendable {
     var outcome: PlanOutcome
     /// What the compiler decided.
     var support = NodeSupport()
-    /// What the model needs of the memory; nil where it does not compile.
+    /// What the model needs of the memory, of each chip where several share the work; nil where it does not compile.
     var memory: MemoryFootprint?
-    /// The memory that there is for it: all of it, or of each chip where every chip holds everything. Nil where unknown.
+    /// The memory that there is for it, of each chip where several share the work; nil where unknown.
     var capacity: Double?
     /// What a run takes; nil where the model does not run there.
     var estimate: RooflineEstimate?

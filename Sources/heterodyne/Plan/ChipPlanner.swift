@@ -29,11 +29,14 @@ struct ChipPlanner {
         host = CompilationTarget(device: "host", capabilities: capabilities)
     }
 
-    /// The plan for one chip. `model` has the sizes that one chip gets where the batch is divided.
+    /// The plan for one chip, or for as many of it as share the work.
     func plan(_ model: PlannedModel, on profile: ChipProfile) -> ChipPlan {
-        var plan = ChipPlan(
-            profile: profile, chipCount: (split?.units ?? 1) * max(1, profile.chipCount), outcome: .runs)
-        plan.capacity = profile.memoryByteCount.positive
+        let inside = max(1, profile.chipCount)
+        let (count, overflow) = (split?.units ?? 1).multipliedReportingOverflow(by: inside)
+        var plan = ChipPlan(profile: profile, chipCount: overflow ? Int.max : count, outcome: .runs)
+        // Chips that share work have their own memory each; else a system counts as one large chip.
+        let isShared = split != nil && plan.chipCount > 1
+        plan.capacity = profile.memoryByteCount.positive.map { isShared ? $0 / Double(inside) : $0 }
         let parts: [Graph]
         do { parts = try compile(model, profile, policy, &plan.support) } catch {
             plan.outcome = .refused(error.message)
@@ -46,7 +49,9 @@ struct ChipPlanner {
             if (try? compile(model, profile, lenient, &support)) != nil { plan.support = support }
             return plan
         }
-        do { plan.memory = try MemoryFootprint(of: parts) } catch {
+        do {
+            plan.memory = try MemoryFootprint(of: parts, on: isShared ? plan.chipCount : 1, split?.kind ?? .data)
+        } catch {
             plan.outcome = .refused("its memory cannot be counted: \(error)")
             return plan
         }
@@ -62,7 +67,20 @@ struct ChipPlanner {
             return plan
         }
         let estimator = RooflineEstimator(profile)
-        let estimates = parts.map { estimator.estimate($0) }
+        var estimates: [RooflineEstimate] = []
+        do throws(RooflineError) {
+            for part in parts {
+                guard let split, isShared else {
+                    estimates.append(estimator.estimate(part))
+                    continue
+                }
+                let distribution = try Distribution(split.kind, chips: plan.chipCount)
+                estimates.append(try estimator.estimate(part, over: distribution))
+            }
+        } catch {
+            plan.outcome = .refused(error.message)
+            return plan
+        }
         plan.estimate = RooflineEstimate(sum: estimates)
         plan.steps = zip(estimates, parts).flatMap { PlanStep.steps($0, of: $1) }
         return plan

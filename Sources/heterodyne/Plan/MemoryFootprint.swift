@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Heterodyne
+import HeterodyneRoofline
 
 /// The memory that a program needs on a device, in bytes.
 struct MemoryFootprint: Sendable, Hashable {
@@ -15,20 +16,50 @@ struct MemoryFootprint: Sendable, Hashable {
     /// Everything.
     var total: Double { weights + intermediates + ports }
 
-    /// What `graphs`, which share their constants, need together. Throws where a shape has symbols or does not fit in
-    /// 64 bits.
-    init(of graphs: [Graph]) throws {
+    /// What `graphs`, which share their constants, need together, or of each of several chips that share the work: of
+    /// divided data each has a part and all weights, of divided products a part of the weights that are only multiplied, and
+    /// all else. Throws where a shape has symbols or does not fit in 64 bits.
+    init(of graphs: [Graph], on chips: Int = 1, _ kind: Distribution.Kind = .data) throws {
         var seen: Set<ObjectIdentifier> = []
+        let share = 1 / Double(max(1, chips))
         for graph in graphs {
-            for node in graph.nodes {
+            let multiplied = kind == .tensor ? Self.multipliedConstants(of: graph) : []
+            for (index, node) in graph.nodes.enumerated() {
                 guard case .primitive(.constant(let literal)) = node.operation else { continue }
                 // A number that is repeated is part of the instructions.
                 guard case .dense(let storage) = literal.contents else { continue }
-                if seen.insert(ObjectIdentifier(storage)).inserted { weights += Double(storage.bytes.count) }
+                guard seen.insert(ObjectIdentifier(storage)).inserted else { continue }
+                weights += Double(storage.bytes.count) * (multiplied.contains(index) ? share : 1)
             }
             for type in graph.inputTypes + graph.outputTypes { ports += Double(try type.byteCount()) }
             intermediates += Double(try Self.arena(of: graph))
         }
+        if kind == .data {
+            ports *= share
+            intermediates *= share
+        }
+    }
+
+    /// Constants of rank 2 and more that nothing reads but products of matrices.
+    private static func multipliedConstants(of graph: Graph) -> Set<Int> {
+        var others: Set<Int> = []
+        var multiplied: Set<Int> = []
+        for node in graph.nodes {
+            let isProduct: Bool
+            switch node.operation {
+            case .primitive(.dot): isProduct = true
+            case .composite(let composite): isProduct = (composite as? FusedRegion)?.kind == .dotEpilogue
+            case .primitive, .parameter: isProduct = false
+            }
+            for operand in node.operands {
+                guard isProduct, graph.type(of: operand).rank >= 2 else {
+                    others.insert(Int(operand.node))
+                    continue
+                }
+                multiplied.insert(Int(operand.node))
+            }
+        }
+        return multiplied.subtracting(others)
     }
 
     /// Bytes of the arena that holds what the nodes of `graph` make, in their order. Views (`reshape`, `broadcast`) take no

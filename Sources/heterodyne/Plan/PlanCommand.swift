@@ -77,13 +77,15 @@ struct PlanCommand: ParsableCommand {
             "What the model is for, 'inference' or 'training'; without it what the model says.", valueName: "role"))
     var role: String?
 
-    @Option(help: "So many of each chip share the work; see --split.")
+    @Option(help: "So many of each chip, or of each system, share the work; see --split.")
     var chips: Int?
 
     @Option(
         help: ArgumentHelp(
-            "How chips share the work: 'data' divides the batch, 'tensor' every product of matrices.",
-            valueName: "kind"))
+            """
+            How chips share the work, those inside systems too: 'data' divides the batch, 'tensor' the products with \
+            weights. Without it and --chips, a system counts as one large chip.
+            """, valueName: "kind"))
     var split: String?
 
     @Flag(help: "Print the plan as one JSON document (\"schema\": 1, docs/Plan.md).")
@@ -123,7 +125,7 @@ struct PlanCommand: ParsableCommand {
         for (option, count) in counts {
             guard let count else { continue }
             guard count >= 1, count <= 1 << 40 else {
-                throw ValidationError("\(option) \(count): write a number from 1 on")
+                throw ValidationError("\(option) \(count): write a number from 1 on, at most 2^40")
             }
         }
         if ceilings != nil, plot == nil { throw ValidationError("--ceilings is about the plot; add --plot FILE") }
@@ -208,15 +210,14 @@ struct PlanCommand: ParsableCommand {
 
     private func planSplit() throws -> PlanSplit? {
         guard chips != nil || split != nil else { return nil }
-        guard let chips else { throw ValidationError("--split divides the work over --chips NUMBER") }
-        guard chips > 1 else { return nil }
-        guard chips <= 1 << 20 else { throw ValidationError("--chips \(chips): there are no systems of so many") }
-        let name = split ?? PlanSplit.Kind.data.rawValue
-        guard let kind = PlanSplit.Kind(rawValue: name) else {
-            let all = PlanSplit.Kind.allCases.map(\.rawValue).joined(separator: " or ")
+        let units = chips ?? 1
+        guard units <= 1 << 20 else { throw ValidationError("--chips \(units): there are no systems of so many") }
+        let name = split ?? Distribution.Kind.data.rawValue
+        guard let kind = Distribution.Kind(rawValue: name) else {
+            let all = Distribution.Kind.allCases.map(\.rawValue).joined(separator: " or ")
             throw ValidationError("--split \(name): write \(all)")
         }
-        return PlanSplit(kind: kind, units: chips)
+        return PlanSplit(kind: kind, units: units)
     }
 
     /// The scalar types of `--ceilings`.
@@ -306,7 +307,7 @@ extension RooflinePlot.Chip {
 
     private static func note(_ plan: ChipPlan) -> String {
         switch plan.outcome {
-        case .runs: plan.estimate?.isLowerBound == true ? "upper bounds" : ""
+        case .runs: ""
         case .runsWithHost: "\(plan.support.hostCount) nodes on the host"
         case .tooLarge: "too large"
         case .refused: "does not run it"

@@ -83,8 +83,11 @@ extension ChipPlan {
     private var emulationRemark: String {
         let rules = Dictionary(grouping: support.emulated, by: \.rule).sorted { $0.key < $1.key }
         return "with other types: "
-            + rules.map { rule, groups in "\(groups.reduce(0) { $0 + $1.count }) by \(rule) (\(groups[0].reason))" }
-            .joined(separator: ", ")
+            + rules.map { rule, groups in
+                // What is done is the same for many chips; why, --details says.
+                let method = groups[0].reason.split(separator: ":").first.map(String.init) ?? groups[0].reason
+                return "\(groups.reduce(0) { $0 + $1.count }) by \(rule) (\(method))"
+            }.joined(separator: ", ")
     }
 
     private func missingRemark(_ estimate: RooflineEstimate) -> String {
@@ -109,7 +112,7 @@ extension ChipPlan {
     }
 
     /// The reasons, the one with most nodes first, each with its most frequent operations.
-    static func list(_ groups: [NodeGroup], limit: Int = 3) -> String {
+    static func list(_ groups: [NodeGroup], limit: Int = 2) -> String {
         var reasons: [(text: String, groups: [NodeGroup])] = []
         for group in groups {
             if let known = reasons.firstIndex(where: { $0.text == group.reason }) {
@@ -128,10 +131,15 @@ extension ChipPlan {
             }.map(\.element)
             let names = most.prefix(3).map { "\($0.count) \($0.operation)" }
             let rest = total(Array(most.dropFirst(3)))
-            return names.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "") + " (\(reason.text))"
+            return names.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+                + " (\(shortened(reason.text)))"
         }
         let rest = total(sorted.dropFirst(limit).flatMap(\.groups))
         return shown.joined(separator: "; ") + (rest > 0 ? "; and \(rest) more" : "")
+    }
+
+    private static func shortened(_ text: String) -> String {
+        text.count <= 140 ? text : text.prefix(139) + "\u{2026}"
     }
 
     static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

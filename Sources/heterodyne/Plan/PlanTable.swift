@@ -37,7 +37,10 @@ struct PlanTable {
         var facts: [String] = []
         if let batch = model.batch { facts.append("\(ChipPlan.counted(batch, "sample")) in a run") }
         if let sequence = model.sequence { facts.append("\(ChipPlan.counted(sequence, "token")) in a sample") }
-        if let split { facts.append("\(split.units) of each chip, \(split.kind.rawValue) parallel") }
+        if let split {
+            let who = split.units == 1 ? "the chips of each system" : "\(split.units) of each chip or system"
+            facts.append("\(who) share the work, \(split.kind.rawValue) parallel; memory is that of one chip")
+        }
         facts.append("for \(model.role.rawValue)")
         let types = policy.types.description
         facts.append(policy.allowsHost ? "the host computes what a chip refuses" : "nothing leaves the chip")
@@ -48,18 +51,22 @@ struct PlanTable {
 
     private func row(_ plan: ChipPlan) -> [String] {
         let isRunning = plan.outcome.isRunning
+        // What little a refused model leaves on the chip is no answer to what it needs.
+        let isRefused = if case .refused = plan.outcome { true } else { false }
         let support = plan.support
         func count(_ number: Int) -> String { support.nodeCount == 0 ? "" : "\(number)" }
         let (least, most) = plan.estimate?.isLowerBound == true ? ("\u{2265} ", "\u{2264} ") : ("", "")
         func rate(_ number: Double?) -> String { number.map { most + PlanUnits.number($0) } ?? "" }
         return [
-            plan.profile.id, plan.outcome.text, plan.memory.map { PlanUnits.bytes($0.total) } ?? "",
+            (split == nil || plan.chipCount == 1 ? "" : "\(plan.chipCount) x ") + plan.profile.id, plan.outcome.text,
+            isRefused ? "" : plan.memory.map { PlanUnits.bytes($0.total) } ?? "",
             plan.capacity.map { PlanUnits.bytes($0) } ?? "?", count(support.nativeCount + support.movedCount),
             count(support.emulatedCount), count(support.hostCount),
             plan.seconds.map { least + PlanUnits.text($0, "s") } ?? (isRunning ? "?" : ""),
             rate(plan.perSecond(model.samples)), rate(plan.perSecond(model.tokens)),
             plan.estimate?.boundBy?.rawValue ?? (isRunning ? "?" : ""),
-            plan.estimate?.utilisation.map { most + PlanUnits.percent($0) } ?? (isRunning ? "?" : ""),
+            plan.estimate?.utilisation.map { ($0 < 0.001 ? "" : most) + PlanUnits.percent($0) }
+                ?? (isRunning ? "?" : ""),
             plan.perJoule(model.tokens ?? model.samples).map { most + PlanUnits.number($0) } ?? (isRunning ? "?" : ""),
         ]
     }

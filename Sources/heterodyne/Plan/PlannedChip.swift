@@ -14,6 +14,12 @@ struct PlannedChip: Backend {
     let profile: ChipProfile
     let offered: Capabilities
 
+    /// Composites that touch a few elements of a large operand. Their definitions say which; as one kernel they would
+    /// count as reading all of it, the whole table of an embedding say.
+    private static let indexing: Set<String> = [
+        Take.name, GatherElements.name, GatherND.name, ScatterElements.name, ScatterND.name,
+    ]
+
     /// The deepest composite in composites that is looked into.
     private static let deepest = 16
 
@@ -22,6 +28,7 @@ struct PlannedChip: Backend {
         var offered = profile.capabilities()
         let computed = offered.scalarTypes.filter { $0.value.contains(.arithmetic) || $0.key == .bool }
         offered.claims = Set(StandardComposites.all.map { $0.name }).union([FusedRegion.name])
+            .subtracting(Self.indexing)
         offered.fusion = FusionCapabilities(
             elementwiseRegions: true, dotEpilogues: true, scalarTypes: Set(computed.keys),
             composites: Set(StandardComposites.elementwise.map { $0.name }))

@@ -22,7 +22,10 @@ struct ProfileList {
             ])
         for profile in catalog.profiles {
             columns.rows.append(
-                [profile.id, profile.aliases.first ?? "", profile.year.value.map { "\(Int($0))" } ?? "?"]
+                [
+                    profile.id, profile.aliases.first ?? "",
+                    profile.year.value.map { abs($0) < 1e6 ? "\(Int($0))" : PlanUnits.number($0) } ?? "?",
+                ]
                     + Self.rates.map { Self.rate($0.types, profile) } + [
                         Self.text(profile.memoryByteCount, "B"), Self.text(profile.memoryBandwidth, "B/s"),
                         Self.text(profile.power, "W"), Self.confidence(of: profile), "\(profile.missing.count)",
