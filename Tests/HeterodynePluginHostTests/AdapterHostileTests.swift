@@ -146,6 +146,73 @@ struct AdapterHostileTests {
         #expect(listing.unavailable.map(\.id) == ["hostile"])
     }
 
+    @Test("Random numbers in what is handed out end in a description or a reason, and in nothing else")
+    func random() {
+        var random = RandomViewGraph(seed: 1)
+        var (taken, reasons) = (0, Set<String>())
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 19, alignment: 16)
+        defer { memory.deallocate() }
+        memory.initializeMemory(as: UInt8.self, repeating: 0x61)
+        // Pointers are NULL or at memory that is there, since what they point at cannot be checked. Numbers are anything.
+        func pointer() -> UnsafeMutableRawPointer? { random.next() % 8 == 0 ? nil : memory.baseAddress }
+        func number() -> UInt64 {
+            switch random.next() % 8 {
+            case 0: random.next()
+            case 1: .max - random.next() % 3
+            case 2: 0
+            default: random.next() % 40
+            }
+        }
+        func text() -> heterodyne_string {
+            heterodyne_string(
+                data: UnsafePointer(pointer()?.assumingMemoryBound(to: CChar.self)), size: number())
+        }
+        for _ in 0..<5000 {
+            var info = heterodyne_device_info()
+            info.struct_size =
+                MemoryLayout<heterodyne_device_info>.size - Int(random.next() % 8) / 7 * Int(number() % 64)
+            (info.id, info.name, info.vendor) = (text(), text(), text())
+            (info.fingerprint, info.remedy) = (text(), text())
+            if random.next() % 4 == 0 { info.unavailable_reason = text() }
+            info.kind = UInt32(truncatingIfNeeded: number() % 7)
+            info.flags = UInt32(truncatingIfNeeded: number())
+            (info.threads, info.memory_byte_count, info.free_memory_byte_count) = (number(), number(), number())
+            if random.next() % 8 == 0 { (info.version_count, info.detail_count) = (number(), number()) }
+            var id = ""
+            do throws(Refusal) {
+                let read = try DeviceInfo(&info, backend: "random", id: &id)
+                #expect(read.unavailable != nil || read.descriptor.threads >= 1 && !read.descriptor.name.isEmpty)
+                taken += 1
+            } catch { reasons.insert(String(error.reason.prefix { $0 != " " })) }
+
+            var can = heterodyne_capabilities()
+            can.struct_size =
+                MemoryLayout<heterodyne_capabilities>.size - Int(random.next() % 8) / 7 * Int(number() % 64)
+            (can.usage_count, can.usages) = (number(), UnsafePointer(pointer()?.assumingMemoryBound(to: UInt32.self)))
+            (can.ulp_count, can.maximum_ulp) = (
+                number(), UnsafePointer(pointer()?.assumingMemoryBound(to: Double.self))
+            )
+            if random.next() % 4 == 0 { (can.claim_count, can.rate_count) = (number(), number()) }
+            if random.next() % 4 == 0 { (can.exception_count, can.emulation_count) = (number(), number()) }
+            (can.maximum_buffer_byte_count, can.maximum_region_nodes) = (number(), number())
+            (can.region_types, can.maximum_region_operands) = (number(), number())
+            can.has_unified_memory = UInt32(random.next() % 8 / 7)
+            do throws(Refusal) {
+                let read = try Capabilities(plugin: &can, hasHostAccess: false)
+                #expect(read.maximumBufferByteCount > 0 && !read.hasUnifiedMemory)
+                taken += 1
+            } catch { reasons.insert(String(error.reason.prefix { $0 != " " })) }
+        }
+        #expect(taken > 1000)
+        #expect(
+            reasons.isSuperset(of: [
+                "info.id", "info.name", "info.kind", "info.threads", "info.fingerprint", "capabilities.usages",
+                "capabilities.maximum_ulp", "capabilities.claims", "capabilities.rates",
+                "capabilities.maximum_buffer_byte_count", "capabilities.has_unified_memory",
+            ]))
+        #expect(reasons.allSatisfy { $0.hasPrefix("info.") || $0.hasPrefix("capabilities.") })
+    }
+
     @Test("A device that cannot be used says why when it is asked for")
     func asked() throws {
         let plugin = try CPlugin("hostile")

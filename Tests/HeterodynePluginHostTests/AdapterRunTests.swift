@@ -68,6 +68,82 @@ struct AdapterRunTests {
         #expect(try program.call([argument]) == ReferenceEvaluator().evaluate(graph, [argument]))
     }
 
+    @Test("Devices that share the host's memory exchange values without a copy")
+    func unified() throws {
+        let plugin = try CPlugin("adder", ["ADDER_UNIFIED"])
+        let builder = GraphBuilder()
+        let x = try builder.input("x", Sample.type)
+        let root = try (x * x + 1).unary(.sqrt)
+        try builder.output("z", try root * x)
+        let graph = try builder.build()
+        let registry = DeviceRegistry([ReferenceBackend(), plugin.backend])
+        let runtime = Runtime(registry: registry, evaluator: ReferenceEvaluator())
+        let argument = try Sample.floats([0.5, -3, 1e10, 7])
+        var options = ProgramOptions()
+        options.fallbacks = ["reference"]
+        let program = try runtime.compile(graph, on: registry.device("adder"), options: options)
+        #expect(Set(program.report.entries.map(\.device)).isSuperset(of: ["adder", "reference"]))
+        #expect(!program.stepDescriptions.isEmpty)
+        #expect(try program.call([argument]) == ReferenceEvaluator().evaluate(graph, [argument]))
+        // Values of the reference are host memory, which the plugin takes as it is.
+        let host = try HostBuffer(byteCount: 16)
+        try [Float(1), 2, 3, 4].withUnsafeBytes { try host.write(from: $0, at: 0) }
+        let session = try program.makeSession()
+        let result = try HostBuffer(byteCount: 16)
+        try session.bind(input: 0, to: host)
+        try session.bind(output: 0, to: result)
+        try session.run()
+        let expected = try ReferenceEvaluator().evaluate(graph, [Sample.floats([1, 2, 3, 4])])
+        #expect(try Program.literal(of: result, Sample.type, 16) == expected[0])
+    }
+
+    @Test("Donated inputs are computed in through the runtime", arguments: [[], ["ADDER_UNIFIED"]])
+    func donatedProgram(macros: [String]) throws {
+        let plugin = try CPlugin("adder", ["ADDER_IN_PLACE"] + macros)
+        let registry = DeviceRegistry([plugin.backend])
+        let runtime = Runtime(registry: registry, evaluator: ReferenceEvaluator())
+        var options = ProgramOptions()
+        options.fallbacks = []
+        options.donatedInputs = [1]
+        let program = try runtime.program(
+            for: Sample.multiplyAdd(), on: registry.device("adder"), options: options)
+        #expect(program.inPlaceOutputs == [0: 1])
+        let x = try Sample.buffer([1, 2, 3, 4], plugin.backend)
+        let y = try Sample.buffer([5, 6, 7, 8], plugin.backend)
+        let results = try program.call([x, y])
+        #expect(results[0] === y)
+        #expect(try Sample.values(y) == [6, 13, 22, 33] && Sample.values(x) == [1, 2, 3, 4])
+        // A literal's memory is never written, donated or not.
+        let storage = LiteralStorage(count: 16) { $0.withMemoryRebound(to: Float.self) { $0.initialize(repeating: 2) } }
+        let literal = try plugin.backend.importing(storage, on: "adder")
+        let copies = try program.call([x, literal])
+        #expect(try Sample.values(copies[0]) == [3, 5, 7, 9])
+        #expect(literal.isReadOnly == !macros.isEmpty)
+        if literal.isReadOnly { #expect(try Sample.values(literal) == [2, 2, 2, 2]) }
+    }
+
+    @Test("Any number of invocations run at the same time", arguments: [[], ["ADDER_ASYNC"]])
+    func concurrent(macros: [String]) async throws {
+        let plugin = try CPlugin("adder", macros)
+        let executable = try plugin.compile(Sample.multiplyAdd())
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<4 {
+                group.addTask {
+                    let invocation = try executable.makeInvocation()
+                    let x = try Sample.buffer([Float(task), 1, 2, 3], plugin.backend)
+                    let result = try Sample.buffer([0, 0, 0, 0], plugin.backend)
+                    for index in 0..<2 { try invocation.bind(input: index, to: x) }
+                    try invocation.bind(output: 0, to: result)
+                    for _ in 0..<50 {
+                        try invocation.run()
+                        #expect(try Sample.values(result) == [Float(task * task + 1), 2, 5, 10])
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     @Test("Everything that was made is freed", arguments: [[], ["ADDER_UNIFIED"], ["ADDER_ASYNC"]])
     func freed(macros: [String]) throws {
         let plugin = try CPlugin("adder", macros)

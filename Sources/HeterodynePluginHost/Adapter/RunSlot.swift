@@ -82,13 +82,12 @@ final class RunSlot: @unchecked Sendable {
     func cancel() { if !close(lastNumber) { semaphore.wait() } }
 
     /// Waits until the run has ended, and returns its status; nil where it did not within `seconds`, after which `done` does
-    /// nothing.
+    /// nothing. Waits one second after the other, so that a process that was stopped for an hour is late by one.
     func wait(seconds: Int) -> Int32? {
-        if semaphore.wait(timeout: .now() + .seconds(seconds)) == .timedOut {
-            if close(lastNumber) { return nil }
-            // It ended at the last moment.
-            semaphore.wait()
-        }
+        for _ in 0..<seconds where semaphore.wait(timeout: .now() + .seconds(1)) == .success { return status }
+        if close(lastNumber) { return nil }
+        // It ended at the last moment.
+        semaphore.wait()
         return status
     }
 
