@@ -11,7 +11,8 @@ import Glibc
 
 /// Tries plugins out in child processes, all at the same time, so that none can harm this process or make others wait.
 struct PluginProbe: Sendable {
-    /// Seconds that a plugin may take to answer.
+    /// Seconds that a plugin may take to answer, without those for which the machine had no processor for it; half as
+    /// many again at most.
     var seconds = 2.0
     /// Whether a child is a fresh process of the main program, else a fork of this one. Fresh ones share no locks, threads
     /// or driver state with this process.
@@ -76,6 +77,19 @@ struct PluginProbe: Sendable {
         _ = poll(&descriptors, nfds_t(descriptors.count), isClosing ? 1 : 20)
     }
 
+    /// Seconds for which a process was ready to run and had no processor (the second number of schedstat, in nanoseconds);
+    /// nil where the kernel does not count them.
+    static func secondsWaiting(_ pid: pid_t) -> Double? {
+        let descriptor = open("/proc/\(pid)/schedstat", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = systemRead(descriptor, &bytes, bytes.count)
+        let numbers = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: " ")
+        guard numbers.count >= 2, let nanoseconds = UInt64(numbers[1]) else { return nil }
+        return Double(nanoseconds) / 1e9
+    }
+
     /// Seconds on a clock that nobody sets.
     static var now: Double {
         var time = timespec()
@@ -95,9 +109,11 @@ private struct Child {
     var report = ProbeReport()
     /// Bytes that make no whole record yet.
     var pending: [UInt8] = []
-    /// When the plugin's time began: when the child's own code was reached, so that a busy machine does not count.
+    /// When the plugin's time began: when the child's own code was reached.
     var start = PluginProbe.now
     var hasStarted = false
+    /// Seconds that a fresh process may take to reach the probe's code, which is no plugin's fault.
+    static let startingSeconds = 10.0
 
     init(start request: PluginProbe.Request, isFresh: Bool) {
         var child = heterodyne_probe_child()
@@ -138,8 +154,16 @@ private struct Child {
         case HETERODYNE_PROBE_EXITED: finish(.exited(value), isCollected: false)
         case HETERODYNE_PROBE_SIGNALLED: finish(.signalled(value), isCollected: false)
         case HETERODYNE_PROBE_UNKNOWN: finish(.unknown, isCollected: true)
-        default: if now - start >= patience { finish(.timedOut(patience), isCollected: false) }
+        default: if isOverdue(now: now, patience: patience) { finish(.timedOut(patience), isCollected: false) }
         }
+    }
+
+    /// Whether the child took too long. That it waited for a processor does not count, up to a limit.
+    private func isOverdue(now: Double, patience: Double) -> Bool {
+        let seconds = now - start
+        guard hasStarted else { return seconds >= max(patience, Self.startingSeconds) }
+        guard seconds >= patience, seconds < 1.5 * patience else { return seconds >= patience }
+        return seconds - (PluginProbe.secondsWaiting(pid) ?? 0) >= patience
     }
 
     private mutating func finish(_ end: ProbeReport.End, isCollected: Bool) {
