@@ -105,6 +105,7 @@ struct ProbeFaultTests {
         try found.expectHealthy()
         let lines = found.lines
         #expect(lines.allSatisfy { $0.backend == "faulty" }, "\(lines)")
+        #expect(Self.processes(using: folder.path).allSatisfy { $0 == getpid() })
         let line = try #require(lines.first, "\(expected.fault) went unnoticed")
         #expect(found.backends.filter { $0.name == "faulty" }.allSatisfy { $0.discover().devices.isEmpty })
         #expect(lines.count <= 2 && (line.id == "faulty" || line.id.hasPrefix("faulty:")), "\(lines)")
@@ -133,6 +134,15 @@ struct ProbeFaultTests {
     @Test("As many functions are asked for as the header demands")
     func missingCount() { #expect(ProbeFault.missing.count == 12) }
 
+    /// Processes that have mapped a file of a folder.
+    static func processes(using folder: String) -> [pid_t] {
+        let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return processes.compactMap(pid_t.init).filter { process in
+            guard let maps = FileManager.default.contents(atPath: "/proc/\(process)/maps") else { return false }
+            return String(decoding: maps, as: UTF8.self).contains(folder)
+        }
+    }
+
     @Test("Of two devices with one identifier, the first can be used and the second is told")
     func sameIds() throws {
         let folder = try PluginFolder()
@@ -155,8 +165,9 @@ struct ProbeFaultTests {
         let clock = ContinuousClock()
         let start = clock.now
         let found = folder.find()
-        // A child that the plugin left behind keeps nobody waiting for twenty seconds.
-        #expect(clock.now - start < .seconds(15))
+        // A child that the plugin leaves behind keeps nobody waiting for a minute, and does not outlive the probe.
+        #expect(clock.now - start < .seconds(25))
+        #expect(Self.processes(using: folder.path).allSatisfy { $0 == getpid() })
         let device = try #require(found.backends.first?.discover().devices.first, "\(found.lines)")
         let texts = [device.id, device.name, device.vendor] + device.details.values
         #expect(!texts.joined().unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F })

@@ -9,6 +9,7 @@
 #define SMALL_WITHOUT_OPEN
 #include "release-1.0/plugin_1_0.c"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -360,9 +361,9 @@ static void misbehave_in_open(void) {
     if (is(abort_in_open)) abort();
     if (is(stop_in_open)) raise(SIGSTOP);
     if (is(overflow_stack_in_open)) overflow_stack(NULL);
-    if (is(leave_child_in_open) && fork() == 0) {
-        /* A child that inherits every open file and goes on for a while. */
-        sleep(20);
+    if (is(leave_child_in_open) && strstr(program_invocation_name, "probe") && fork() == 0) {
+        /* A child that inherits every open file and goes on for a while, where the plugin is tried out. */
+        sleep(60);
         _exit(0);
     }
     if (is(close_files_in_open))
