@@ -131,6 +131,30 @@ struct ProbeFaultTests {
     @Test("A plugin without a function that every plugin needs is refused by its name", arguments: ProbeFault.missing)
     func missing(_ expected: ProbeFault) throws { _ = try line(expected) }
 
+    static let cxx = ["c++", "g++", "clang++"].lazy.compactMap(Tool.find).first
+
+    @Test(
+        "A C++ plugin that lets an exception out is refused",
+        .enabled(if: cxx != nil, "needs a C++ compiler on the path"),
+        arguments: [("IN_OPEN", "opening"), ("WHILE_LOADING", "loaded")])
+    func exceptions(place: String, words: String) throws {
+        let folder = try PluginFolder()
+        let build = try Tool.run(
+            try #require(Self.cxx),
+            [
+                "-std=c++11", "-Wall", "-Wextra", "-pedantic", "-Werror", "-fPIC", "-shared", "-D\(place)", "-I",
+                Package.include.path, Package.fixtures.appending(path: "throwing.cpp").path, "-o",
+                folder.scratch.path("libfaulty.so"),
+            ])
+        try #require(build.status == 0, "\(build.errors)")
+        try folder.announce("faulty", "libfaulty.so")
+        try folder.installHealthy()
+        let found = folder.find()
+        try found.expectHealthy()
+        let line = try #require(found.refused.first)
+        #expect(line.reason.contains("signal 6") && line.reason.contains(words), "\(line.reason)")
+    }
+
     @Test("As many functions are asked for as the header demands")
     func missingCount() { #expect(ProbeFault.missing.count == 12) }
 
