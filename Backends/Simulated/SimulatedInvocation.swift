@@ -71,15 +71,15 @@ final class SimulatedInvocation: Invocation {
         let source = "roofline model"
         var list: [Measurement] = []
         if let seconds = estimate.seconds {
-            let name = estimate.isLowerBound ? "simulated time, at least" : "simulated time"
+            let name = estimate.isLowerBound ? "simulated time (at least)" : "simulated time"
             list.append(Measurement(name: name, value: seconds, unit: "s", source: source))
         }
         if let utilisation = estimate.utilisation {
-            let name = estimate.isLowerBound ? "simulated utilisation, at most" : "simulated utilisation"
+            let name = estimate.isLowerBound ? "simulated utilisation (at most)" : "simulated utilisation"
             list.append(Measurement(name: name, value: utilisation, unit: "", source: source))
         }
         if let joules = estimate.joules {
-            let name = "simulated energy at full power" + (estimate.isLowerBound ? ", for the time known" : "")
+            let name = "simulated energy at full power" + (estimate.isLowerBound ? " (for that time)" : "")
             list.append(Measurement(name: name, value: joules, unit: "J", source: source))
         }
         for term in estimate.missing {

@@ -60,7 +60,7 @@ import Testing
         ("\"schema\": 1,", "\"schema\": 2,", .unknownSchema, "schema", "write 1"),
         ("\"schema\": 1,", "", .missingKey, "schema", "write 1"),
         ("\"acme-one\"", "\"Acme One\"", .invalidValue, "id", "lower-case"),
-        ("\"vendor\"", "\"vendors\"", .missingKey, "vendor", "is missing"),
+        ("\"vendor\"", "\"vendors\"", .missingKey, "vendor", "\"vendors\" is no key"),
         ("\"step\": {", "\"steps\": {", .missingKey, "step", "unknown"),
         ("\"notes\"", "\"note\"", .unknownKey, "note", "did you mean \"notes\"?"),
         ("\"units\": [\"matrix\"]", "\"unit\": [\"matrix\"]", .invalidValue, "types.float16.matrix", "units"),
@@ -71,7 +71,7 @@ import Testing
         ("{ \"value\": 75 }", "75", .invalidValue, "power", "{ \"value\""),
         ("{ \"value\": 75 }", "{ \"value\": -1 }", .invalidValue, "power.value", "0 to"),
         ("{ \"value\": 75 }", "{ \"value\": \"75\" }", .invalidValue, "power.value", "number"),
-        ("{ \"value\": 75 }", "{ \"valu\": 75 }", .missingKey, "power.value", "is missing"),
+        ("{ \"value\": 75 }", "{ \"valu\": 75 }", .missingKey, "power.value", "\"valu\" is no key"),
         ("{ \"value\": 75 }", "{ \"value\": 75, \"unit\": \"W\" }", .unknownKey, "power.unit", "no key"),
         (
             "{ \"value\": 75 }", "{ \"value\": 75, \"unknown\": \"why\" }", .invalidValue, "power.unknown",
@@ -99,6 +99,17 @@ import Testing
         let error = #expect(throws: ProfileError.self) { try parse(spoiled) }
         #expect(error?.kind == kind && error?.key == key && error?.path == "one.json", "\(String(describing: error))")
         #expect(error?.message.contains(word) == true, "\(String(describing: error))")
+    }
+
+    @Test func theExampleOfTheManualIsAProfile() throws {
+        let manual = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("docs/SimulatedChips.md")
+        let text = try String(contentsOf: manual, encoding: .utf8)
+        let start = try #require(text.range(of: "```json\n")).upperBound
+        let end = try #require(text.range(of: "```", range: start..<text.endIndex)).lowerBound
+        let profile = try parse(String(text[start..<end]))
+        #expect(profile.id == "acme-one" && profile.type(.float16).matrix.value == 64e12)
+        #expect(profile.step.figure?.confidence == .measured)
     }
 
     @Test func whatIsNoProfileIsRefused() throws {

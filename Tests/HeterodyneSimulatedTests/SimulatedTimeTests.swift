@@ -70,7 +70,7 @@ struct SimulatedTimeTests {
         let (_, session) = try Self.session(Chips.device(profile), [type, type]) { [$0[0].matmul($0[1])] }
         try session.run()
         let measurements = try session.measurements().map(\.measurement)
-        #expect(measurements.contains { $0.name == "simulated time, at least" && $0.value > 0 })
+        #expect(measurements.contains { $0.name == "simulated time (at least)" && $0.value > 0 })
         #expect(!measurements.contains { $0.unit == "J" })
         let missing = measurements.filter { $0.name.hasPrefix("not in the simulated time: ") }
         #expect(missing.contains { $0.name.contains("memory bandwidth") && $0.name.contains("the test does not say") })

@@ -44,8 +44,11 @@ struct ProfileObject {
 
     /// The value of `key`. `what` says what to write where it is missing.
     mutating func required(_ key: String, _ what: String) throws(ProfileError) -> JSONValue {
-        guard let value = value(key) else { throw mistake(.missingKey, key, "is missing; write \(what)") }
-        return value
+        if let value = value(key) { return value }
+        let others = order.filter { !asked.contains($0) }
+        let typo = NearestName.suggestions(for: key, among: others, limit: 1).first
+        let hint = typo.map { " (\"\($0)\" is no key of a profile)" } ?? ""
+        throw mistake(.missingKey, key, "is missing\(hint); write \(what)")
     }
 
     /// The text of `key`, which must not be empty.
