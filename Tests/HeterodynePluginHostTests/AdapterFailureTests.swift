@@ -128,8 +128,8 @@ struct AdapterFailureTests {
             ),
             (
                 "info->in_place_count=1;program->in_place[0][0]=UINT64_MAX;",
-                "it says that output 18446744073709551615 is computed in the buffer of input 0; the program has 2 inputs "
-                    + "and 1 outputs"
+                "it says that output 18446744073709551615 is computed in the buffer of input 0; the program has 2 "
+                    + "inputs and 1 outputs"
             ),
             (
                 "info->in_place_count=UINT64_MAX;",

@@ -153,7 +153,8 @@ struct AdapterHostileTests {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 19, alignment: 16)
         defer { memory.deallocate() }
         memory.initializeMemory(as: UInt8.self, repeating: 0x61)
-        // Pointers are NULL or at memory that is there, since what they point at cannot be checked. Numbers are anything.
+        // Pointers are NULL or at memory that is there, since what they point at cannot be checked. Numbers are
+        // anything.
         func pointer() -> UnsafeMutableRawPointer? { random.next() % 8 == 0 ? nil : memory.baseAddress }
         func number() -> UInt64 {
             switch random.next() % 8 {

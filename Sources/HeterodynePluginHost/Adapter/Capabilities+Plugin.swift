@@ -19,8 +19,8 @@ extension Set<ScalarType> {
 }
 
 extension Capabilities {
-    /// What `pointer` says. Scalar types, primitives and usages of later versions are left out. Throws where anything is
-    /// wrong.
+    /// What `pointer` says. Scalar types, primitives and usages of later versions are left out. Throws where anything
+    /// is wrong.
     init(
         plugin pointer: UnsafePointer<heterodyne_capabilities>?, hasHostAccess: Bool
     ) throws(Refusal) {

@@ -12,8 +12,8 @@ import Musl
 import Glibc
 #endif
 
-/// The devices of a plugin as a backend. Nothing that the plugin says is taken on trust: what is wrong with a device shows in
-/// `discover()`, and what is wrong with an answer in an error that names the plugin.
+/// The devices of a plugin as a backend. Nothing that the plugin says is taken on trust: what is wrong with a device
+/// shows in `discover()`, and what is wrong with an answer in an error that names the plugin.
 public final class PluginBackend: Backend {
     /// The plugin's name.
     public let name: String
@@ -25,8 +25,8 @@ public final class PluginBackend: Backend {
     /// Seconds after which a run of an asynchronous device that did not end counts as lost, unless told.
     static let defaultPatience = 300
 
-    /// The devices of `plugin`, which is asked for them when they are first needed. `patience`: seconds; nil for what the
-    /// environment says.
+    /// The devices of `plugin`, which is asked for them when they are first needed. `patience`: seconds; nil for what
+    /// the environment says.
     init(_ plugin: LoadedPlugin, patience: Int? = nil) {
         name = plugin.name
         self.plugin = plugin
@@ -75,8 +75,8 @@ public final class PluginBackend: Backend {
         try self.device(device).capabilities
     }
 
-    /// Memory on a device. A device that was lost is opened again first. Throws `outOfMemory`, `deviceLost`, or what the
-    /// plugin reports.
+    /// Memory on a device. A device that was lost is opened again first. Throws `outOfMemory`, `deviceLost`, or what
+    /// the plugin reports.
     public func allocate(byteCount: Int, on device: String) throws(BackendError) -> any Buffer {
         let device = try self.device(device)
         try device.recover()
@@ -101,8 +101,8 @@ public final class PluginBackend: Backend {
         return buffer
     }
 
-    /// A program. Throws `compilationFailed` where the plugin fails, refuses what it said it supports, or makes a program
-    /// that does not fit the graph.
+    /// A program. Throws `compilationFailed` where the plugin fails, refuses what it said it supports, or makes a
+    /// program that does not fit the graph.
     public func compile(_ unit: CompilationUnit, for device: String) throws(BackendError) -> any Executable {
         let device = try self.device(device)
         try device.recover()

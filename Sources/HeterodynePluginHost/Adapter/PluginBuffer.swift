@@ -6,8 +6,8 @@ import HeterodyneBackend
 
 /// Memory of a plugin's device, or host memory that the device was given without a copy.
 ///
-/// Unchecked: concurrent use follows the rule of the protocol, and the plugin takes calls from any thread, or is called by
-/// one at a time.
+/// Unchecked: concurrent use follows the rule of the protocol, and the plugin takes calls from any thread, or is called
+/// by one at a time.
 final class PluginBuffer: Buffer, @unchecked Sendable {
     /// The size in bytes.
     let byteCount: Int
@@ -56,8 +56,8 @@ final class PluginBuffer: Buffer, @unchecked Sendable {
         }
     }
 
-    /// Gives the device `byteCount` bytes of host memory, which `owner` keeps alive. Throws where the device does not take
-    /// them.
+    /// Gives the device `byteCount` bytes of host memory, which `owner` keeps alive. Throws where the device does not
+    /// take them.
     init(
         importing bytes: UnsafeMutableRawPointer, byteCount: Int, isReadOnly: Bool, owner: AnyObject,
         on device: PluginDevice

@@ -6,8 +6,9 @@ import HeterodyneBackend
 import HeterodyneGraph
 
 extension PluginDevice {
-    /// Whether and how the device runs a node. The plugin is asked about primitives and about composites that it claims, on
-    /// types that it can hold or emulate; for the rest, and where it answers no questions, its capabilities answer.
+    /// Whether and how the device runs a node. The plugin is asked about primitives and about composites that it
+    /// claims, on types that it can hold or emulate; for the rest, and where it answers no questions, its capabilities
+    /// answer.
     func support(for node: NodeSignature) -> Support {
         guard let ask = support else { return derivedSupport(for: node) }
         switch node.operation {
@@ -46,7 +47,8 @@ extension PluginDevice {
         }
     }
 
-    /// The answer of the capabilities, and where a type is missing that kernels emulate, what they give for those kernels.
+    /// The answer of the capabilities, and where a type is missing that kernels emulate, what they give for those
+    /// kernels.
     private func derivedSupport(for node: NodeSignature) -> Support {
         let derived = capabilities.support(for: node)
         guard case .unsupported = derived, case .primitive = node.operation else { return derived }

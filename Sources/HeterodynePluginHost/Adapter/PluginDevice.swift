@@ -63,8 +63,8 @@ final class PluginDevice: Sendable {
     /// Remembers that the device was lost, so that it is opened again before it is next used.
     func markLost() { isLost.store(true, ordering: .releasing) }
 
-    /// Opens the device again where it was lost and the plugin can do that. Throws where that fails; it is then tried again
-    /// the next time.
+    /// Opens the device again where it was lost and the plugin can do that. Throws where that fails; it is then tried
+    /// again the next time.
     func recover() throws(BackendError) {
         guard isLost.load(ordering: .acquiring) else { return }
         let failure: BackendError? = resetting.withLock { _ in

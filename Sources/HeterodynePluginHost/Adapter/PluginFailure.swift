@@ -43,7 +43,8 @@ struct ErrorSlot {
         if error.pointee.message_size <= UInt64(room.count) {
             bytes = UnsafeRawBufferPointer(rebasing: bytes[0..<Int(error.pointee.message_size)])
         } else if let end = bytes.firstIndex(of: 0) {
-            // The number of bytes that there would be with more room, as snprintf returns it: then there is a terminator.
+            // The number of bytes that there would be with more room, as snprintf returns it: then there is a
+            // terminator.
             bytes = UnsafeRawBufferPointer(rebasing: bytes[0..<end])
         }
         let text = ForeignText.repaired(bytes, keepsLines: true)

@@ -5,8 +5,8 @@ import CHeterodynePlugin
 import HeterodyneBackend
 import HeterodyneGraph
 
-/// One place to run a program of a plugin. What it consists of outlives it where the plugin did not come back from a run and
-/// may still write.
+/// One place to run a program of a plugin. What it consists of outlives it where the plugin did not come back from a
+/// run and may still write.
 final class PluginInvocation: Invocation {
     private let core: InvocationCore
 
@@ -39,7 +39,8 @@ final class PluginInvocation: Invocation {
     func measurements() throws(BackendError) -> [Measurement] { try core.measurements() }
 }
 
-/// The inputs or the outputs of an invocation: an array for the plugin that never moves, and what keeps its buffers alive.
+/// The inputs or the outputs of an invocation: an array for the plugin that never moves, and what keeps its buffers
+/// alive.
 final class PortArray {
     let role: String
     let ports: [PluginPort]
@@ -117,8 +118,8 @@ final class InvocationCore {
 
     // MARK: Binding
 
-    /// Binds a buffer. Memory of the host is taken without a copy where the device reads it, once for all ports that it is
-    /// bound to.
+    /// Binds a buffer. Memory of the host is taken without a copy where the device reads it, once for all ports that it
+    /// is bound to.
     func bind(_ index: Int, of ports: PortArray, to buffer: any Buffer) throws(BackendError) {
         guard ports.ports.indices.contains(index) else {
             throw device.error(.invalidArgument, "the program has no \(ports.role) \(index)")
@@ -208,8 +209,8 @@ final class InvocationCore {
         return table.alone { execute(context, handle, inputs.handles, outputs.handles, completion, error) }
     }
 
-    /// Starts the program and waits for its end. Where that does not come, everything that the plugin may still write is
-    /// kept for ever.
+    /// Starts the program and waits for its end. Where that does not come, everything that the plugin may still write
+    /// is kept for ever.
     private func runAndWait() throws(BackendError) {
         let started = call(slot.begin(), slot.error.error)
         if started != 0 {
@@ -236,8 +237,8 @@ final class InvocationCore {
         return error
     }
 
-    /// Runs the program and returns the nanoseconds of each step; of the whole program where the plugin does not measure
-    /// steps.
+    /// Runs the program and returns the nanoseconds of each step; of the whole program where the plugin does not
+    /// measure steps.
     func profile() throws(BackendError) -> [UInt64] {
         guard isReady else { throw obstacle() }
         guard executable.measuresSteps, let profile = table.function(\.profile) else {

@@ -5,12 +5,12 @@ import CHeterodynePlugin
 import Dispatch
 import Synchronization
 
-/// Where a plugin reports the end of an invocation's runs: completions, an error with room for a message, and what a thread
-/// waits on.
+/// Where a plugin reports the end of an invocation's runs: completions, an error with room for a message, and what a
+/// thread waits on.
 ///
-/// A plugin may call `done` twice, or long after the run counted as lost. So runs take the completions in turn, and only the
-/// completion of the run that is under way is listened to; and a slot is never given back to the system: it goes to a queue,
-/// from whose other end slots are taken again.
+/// A plugin may call `done` twice, or long after the run counted as lost. So runs take the completions in turn, and
+/// only the completion of the run that is under way is listened to; and a slot is never given back to the system: it
+/// goes to a queue, from whose other end slots are taken again.
 ///
 /// Unchecked: `status` is written by whoever ends the run, which one caller does, and read after the semaphore.
 final class RunSlot: @unchecked Sendable {
@@ -81,8 +81,8 @@ final class RunSlot: @unchecked Sendable {
     /// Takes back a run that did not start; what `done` says from now on is not listened to.
     func cancel() { if !close(lastNumber) { semaphore.wait() } }
 
-    /// Waits until the run has ended, and returns its status; nil where it did not within `seconds`, after which `done` does
-    /// nothing. Waits one second after the other, so that a process that was stopped for an hour is late by one.
+    /// Waits until the run has ended, and returns its status; nil where it did not within `seconds`, after which `done`
+    /// does nothing. Waits one second after the other, so that a process that was stopped for an hour is late by one.
     func wait(seconds: Int) -> Int32? {
         for _ in 0..<seconds where semaphore.wait(timeout: .now() + .seconds(1)) == .success { return status }
         if close(lastNumber) { return nil }

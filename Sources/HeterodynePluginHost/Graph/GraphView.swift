@@ -5,8 +5,8 @@ import CHeterodynePlugin
 import HeterodyneBackend
 import HeterodyneGraph
 
-/// A graph as the C structs of the plugin interface, with the graphs inside it. The structs are valid as long as the view
-/// lives; they point at the bytes of literals, which live at least as long.
+/// A graph as the C structs of the plugin interface, with the graphs inside it. The structs are valid as long as the
+/// view lives; they point at the bytes of literals, which live at least as long.
 final class GraphView {
     /// The graph.
     let graph: UnsafePointer<heterodyne_graph>
