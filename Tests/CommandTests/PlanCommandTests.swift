@@ -52,6 +52,21 @@ struct PlanCommandTests {
         #expect(chip.figures.contains { $0.name == "int8 matrix rate" && $0.value == 1e12 && $0.unit == "op/s" })
     }
 
+    @Test("parts of the roofs make a forecast, and say so")
+    func efficiency() throws {
+        let arguments = [try fixture.product(), "--profile", try fixture.chip()]
+        let result = try PlanResult.of(arguments + ["--efficiency", "compute=0.001,memory=0.5"])
+        // 524 us of products now, against 49 us of memory; then a kernel and a program start.
+        let seconds = 2 * 64.0 * 64 * 64 / 1e9 + 1e-7 + 1e-6
+        #expect(isClose(result.chips[0].estimate?.secondsPerRun, seconds))
+        #expect(result.chips[0].estimate?.boundBy == "compute")
+        #expect(
+            result.chips[0].remarks.contains { $0.contains("0.1 % of the peak rate") }, "\(result.chips[0].remarks)")
+        #expect(result.chips[0].remarks.contains { $0.contains("50 % of the memory's bandwidth") })
+        let even = try PlanResult.of(arguments + ["--efficiency", "0.5"]).chips[0].estimate
+        #expect(isClose(even?.secondsPerRun, 2 * 64 * 64 * 6 / 1e9 + 1e-7 + 1e-6))
+    }
+
     @Test("latency, throughput and energy agree with each other and with batch and sequence")
     func consistency() throws {
         let arguments = [try fixture.layer(), "--all", "--batch", "8", "--sequence", "128"]
@@ -361,6 +376,10 @@ struct PlanCommandTests {
             (["MODEL", "-p", "A100", "--types", "float64=maybe"], "fallback"),
             (["MODEL", "-p", "A100", "--split", "half"], "data or tensor"),
             (["MODEL", "-p", "A100", "--chips", "9999999"], "so many"),
+            (["MODEL", "-p", "A100", "--weights", "x"], "--split"),
+            (["MODEL", "-p", "A100", "--chips", "1", "--weights", "w"], "no such input; it has x"),
+            (["MODEL", "-p", "A100", "--efficiency", "1.5"], "above 0 up to 1"),
+            (["MODEL", "-p", "A100", "--efficiency", "speed=0.5"], "compute=0.6"),
             (["MODEL", "-p", "A100", "--chips", "4", "--split", "rows"], "data or tensor"),
             (["MODEL", "-p", "A100", "--ceilings", "int8"], "--plot"),
             (["MODEL", "-p", "A100", "--role", "fun"], "inference or training"),

@@ -57,6 +57,22 @@ struct PlanSplitTests {
         #expect(isClose(whole.memory?.weightByteCount, 2048) && whole.estimate?.communicationByteCount == 0)
     }
 
+    @Test("inputs that are weights are divided or held like constants")
+    func weights() throws {
+        let arguments = [try fixture.product(), "--profile", "H100", "--chips", "4", "--split"]
+        func chip(_ more: [String]) throws -> PlanResult.Chip { try PlanResult.of(arguments + more).chips[0] }
+        // Without a word on it nothing is a weight: every chip does all of the 524288 operations.
+        #expect(isClose(try chip(["tensor"]).estimate?.loads.first?.operationCount, 2_097_152))
+        let divided = try chip(["tensor", "--weights", "w"])
+        #expect(isClose(divided.estimate?.loads.first?.operationCount, 524_288))
+        #expect(isClose(divided.memory?.weightByteCount, 1024))
+        let held = try chip(["data", "--weights", "w"])
+        #expect(isClose(held.memory?.weightByteCount, 4096))
+        // A quarter of the rows of `x`, 4096 bytes, and of the result, 16384.
+        #expect(isClose(held.memory?.portByteCount, 5120))
+        #expect(held.estimate?.communicationByteCount == 0)
+    }
+
     @Test("a system is one large chip until its chips share the work over their link")
     func systems() throws {
         let arguments = [try fixture.layer(), "--profile", "DGX-1", "--sequence", "64", "--batch", "64"]

@@ -142,6 +142,8 @@ struct PlanSplit: Sendable, Hashable {
     var kind: Distribution.Kind
     /// How many chips or systems of the profile.
     var units: Int
+    /// The inputs of the model that are weights; constants are anyway.
+    var weights: Set<String> = []
 }
 
 /// What is planned for one chip.

@@ -18,12 +18,15 @@ struct PlanPolicy: Sendable, Hashable {
 struct ChipPlanner {
     let policy: PlanPolicy
     let split: PlanSplit?
+    /// Which part of each roof is reached.
+    let efficiency: RooflineEfficiency
     /// The processor that drives the chips: it computes what they refuse.
     private let host: CompilationTarget
 
-    init(policy: PlanPolicy, split: PlanSplit?) throws {
+    init(policy: PlanPolicy, split: PlanSplit?, efficiency: RooflineEfficiency = .full) throws {
         self.policy = policy
         self.split = split
+        self.efficiency = efficiency
         let reference = try Device("reference")
         let capabilities = try reference.backend.capabilities(of: reference.id)
         host = CompilationTarget(device: "host", capabilities: capabilities)
@@ -37,7 +40,7 @@ struct ChipPlanner {
         // Chips that share work have their own memory each; else a system counts as one large chip.
         let isShared = split != nil && plan.chipCount > 1
         plan.capacity = profile.memoryByteCount.positive.map { isShared ? $0 / Double(inside) : $0 }
-        let parts: [Graph]
+        let parts: [Part]
         do { parts = try compile(model, profile, policy, &plan.support) } catch {
             plan.outcome = .refused(error.message)
             // How much of the model is concerned is worth knowing too.
@@ -50,7 +53,8 @@ struct ChipPlanner {
             return plan
         }
         do {
-            plan.memory = try MemoryFootprint(of: parts, on: isShared ? plan.chipCount : 1, split?.kind ?? .data)
+            plan.memory = try MemoryFootprint(
+                of: parts.map { ($0.graph, $0.weights) }, on: isShared ? plan.chipCount : 1, split?.kind ?? .data)
         } catch {
             plan.outcome = .refused("its memory cannot be counted: \(error)")
             return plan
@@ -66,30 +70,36 @@ struct ChipPlanner {
             plan.outcome = .tooLarge
             return plan
         }
-        let estimator = RooflineEstimator(profile)
+        let estimator = RooflineEstimator(profile, options: RooflineOptions(efficiency: efficiency))
         var estimates: [RooflineEstimate] = []
         do throws(RooflineError) {
             for part in parts {
                 guard let split, isShared else {
-                    estimates.append(estimator.estimate(part))
+                    estimates.append(estimator.estimate(part.graph))
                     continue
                 }
-                let distribution = try Distribution(split.kind, chips: plan.chipCount)
-                estimates.append(try estimator.estimate(part, over: distribution))
+                let distribution = try Distribution(split.kind, chips: plan.chipCount, weights: part.weights)
+                estimates.append(try estimator.estimate(part.graph, over: distribution))
             }
         } catch {
             plan.outcome = .refused(error.message)
             return plan
         }
         plan.estimate = RooflineEstimate(sum: estimates)
-        plan.steps = zip(estimates, parts).flatMap { PlanStep.steps($0, of: $1) }
+        plan.steps = zip(estimates, parts).flatMap { PlanStep.steps($0, of: $1.graph) }
         return plan
+    }
+
+    /// A graph that the chip runs, and its inputs that are weights.
+    private struct Part {
+        let graph: Graph
+        let weights: Set<String>
     }
 
     /// The graphs that the chip runs.
     private func compile(
         _ model: PlannedModel, _ profile: ChipProfile, _ policy: PlanPolicy, _ support: inout NodeSupport
-    ) throws(GraphError) -> [Graph] {
+    ) throws(GraphError) -> [Part] {
         var options = CompilerOptions()
         options.scalarTypes = policy.types
         options.isStrict = policy.isStrict
@@ -102,11 +112,20 @@ struct ChipPlanner {
         let compiler = Compiler(
             targets: policy.allowsHost ? [chip, host] : [chip], options: options,
             evaluator: Runtime.shared.evaluator)
-        var parts: [Graph] = []
+        var parts: [Part] = []
         for graph in model.graphs {
             let compiled = try compiler.compile(graph, label: model.path)
             support.add(compiled.report, chip: profile.id)
-            parts += compiled.parts.filter { $0.target == 0 }.map(\.graph)
+            for part in compiled.parts where part.target == 0 {
+                // Parts name their inputs anew; where they come from tells which are weights.
+                let weights = zip(part.graph.inputNames, part.inputs).filter { _, value in
+                    guard case .parameter(_, let name, _) = compiled.placed.node(of: value).operation else {
+                        return false
+                    }
+                    return split?.weights.contains(name) == true
+                }
+                parts.append(Part(graph: part.graph, weights: Set(weights.map(\.0))))
+            }
         }
         return parts
     }

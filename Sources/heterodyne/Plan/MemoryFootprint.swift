@@ -6,7 +6,7 @@ import HeterodyneRoofline
 
 /// The memory that a program needs on a device, in bytes.
 struct MemoryFootprint: Sendable, Hashable {
-    /// Constants, each once.
+    /// Constants, each once, and inputs that are said to be weights.
     private(set) var weights = 0.0
     /// Intermediate results, where memory whose content is dead is used again.
     private(set) var intermediates = 0.0
@@ -16,14 +16,16 @@ struct MemoryFootprint: Sendable, Hashable {
     /// Everything.
     var total: Double { weights + intermediates + ports }
 
-    /// What `graphs`, which share their constants, need together, or of each of several chips that share the work: of
+    /// What `parts`, which share their constants, need together, or of each of several chips that share the work: of
     /// divided data each has a part and all weights, of divided products a part of the weights that are only multiplied, and
     /// all else. Throws where a shape has symbols or does not fit in 64 bits.
-    init(of graphs: [Graph], on chips: Int = 1, _ kind: Distribution.Kind = .data) throws {
+    init(
+        of parts: [(graph: Graph, weights: Set<String>)], on chips: Int = 1, _ kind: Distribution.Kind = .data
+    ) throws {
         var seen: Set<ObjectIdentifier> = []
         let share = 1 / Double(max(1, chips))
-        for graph in graphs {
-            let multiplied = kind == .tensor ? Self.multipliedConstants(of: graph) : []
+        for (graph, names) in parts {
+            let multiplied = kind == .tensor ? Self.multipliedOperands(of: graph) : []
             for (index, node) in graph.nodes.enumerated() {
                 guard case .primitive(.constant(let literal)) = node.operation else { continue }
                 // A number that is repeated is part of the instructions.
@@ -31,7 +33,15 @@ struct MemoryFootprint: Sendable, Hashable {
                 guard seen.insert(ObjectIdentifier(storage)).inserted else { continue }
                 weights += Double(storage.bytes.count) * (multiplied.contains(index) ? share : 1)
             }
-            for type in graph.inputTypes + graph.outputTypes { ports += Double(try type.byteCount()) }
+            for (name, input) in zip(graph.inputNames, graph.inputs) {
+                let bytes = Double(try graph.type(of: input).byteCount())
+                if names.contains(name) {
+                    weights += bytes * (multiplied.contains(Int(input.node)) ? share : 1)
+                } else {
+                    ports += bytes
+                }
+            }
+            for type in graph.outputTypes { ports += Double(try type.byteCount()) }
             intermediates += Double(try Self.arena(of: graph))
         }
         if kind == .data {
@@ -40,8 +50,8 @@ struct MemoryFootprint: Sendable, Hashable {
         }
     }
 
-    /// Constants of rank 2 and more that nothing reads but products of matrices.
-    private static func multipliedConstants(of graph: Graph) -> Set<Int> {
+    /// Nodes of rank 2 and more that nothing reads but products of matrices.
+    private static func multipliedOperands(of graph: Graph) -> Set<Int> {
         var others: Set<Int> = []
         var multiplied: Set<Int> = []
         for node in graph.nodes {

@@ -88,6 +88,20 @@ struct PlanCommand: ParsableCommand {
             """, valueName: "kind"))
     var split: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "With --split: inputs of the model that are weights, which every chip has or divides like constants.",
+            valueName: "input,..."))
+    var weights: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Which part of the roofs is reached, so that the bound becomes a forecast: 0.6, or by roof: \
+            compute=0.6,memory=0.8,interconnect=0.7.
+            """, valueName: "part"))
+    var efficiency: String?
+
     @Flag(help: "Print the plan as one JSON document (\"schema\": 1, docs/Plan.md).")
     var json = false
 
@@ -135,6 +149,7 @@ struct PlanCommand: ParsableCommand {
         _ = try deviceRole()
         _ = try planSplit()
         _ = try ceilingTypes()
+        _ = try parts()
     }
 
     func run() throws {
@@ -157,7 +172,11 @@ struct PlanCommand: ParsableCommand {
         defer { progress.finish() }
         progress.show("reading \(path)")
         let model = try PlannedModel(path, try wishes(), role: try deviceRole(), progress: progress)
-        let planner = try ChipPlanner(policy: policy, split: split)
+        for name in split?.weights.sorted() ?? [] where !model.inputNames.contains(name) {
+            throw ValidationError(
+                "--weights \(name): the model has no such input; it has \(model.inputNames.joined(separator: ", "))")
+        }
+        let planner = try ChipPlanner(policy: policy, split: split, efficiency: try parts())
         var plans: [ChipPlan] = []
         for (index, profile) in profiles.enumerated() {
             progress.show("planning \(path) for \(profile.id)", fraction: Double(index) / Double(profiles.count))
@@ -209,7 +228,10 @@ struct PlanCommand: ParsableCommand {
     }
 
     private func planSplit() throws -> PlanSplit? {
-        guard chips != nil || split != nil else { return nil }
+        guard chips != nil || split != nil else {
+            if weights != nil { throw ValidationError("--weights is about --split; add it or --chips") }
+            return nil
+        }
         let units = chips ?? 1
         guard units <= 1 << 20 else { throw ValidationError("--chips \(units): there are no systems of so many") }
         let name = split ?? Distribution.Kind.data.rawValue
@@ -217,7 +239,28 @@ struct PlanCommand: ParsableCommand {
             let all = Distribution.Kind.allCases.map(\.rawValue).joined(separator: " or ")
             throw ValidationError("--split \(name): write \(all)")
         }
-        return PlanSplit(kind: kind, units: units)
+        let names = weights?.split(separator: ",").map(String.init) ?? []
+        return PlanSplit(kind: kind, units: units, weights: Set(names))
+    }
+
+    /// The parts of the roofs that are reached.
+    private func parts() throws -> RooflineEfficiency {
+        guard let efficiency else { return .full }
+        var parts = ["compute": 1.0, "memory": 1.0, "interconnect": 1.0]
+        for text in efficiency.split(separator: ",", omittingEmptySubsequences: false) {
+            let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard let part = sides.last.flatMap(Double.init), part.isFinite,
+                sides.count == 1 || parts[sides[0]] != nil
+            else {
+                throw ValidationError(
+                    "--efficiency \(text): write a part such as 0.6, or compute=0.6,memory=0.8,interconnect=0.7")
+            }
+            for name in sides.count == 1 ? Array(parts.keys) : [sides[0]] { parts[name] = part }
+        }
+        do {
+            return try RooflineEfficiency(
+                compute: parts["compute"] ?? 1, memory: parts["memory"] ?? 1, interconnect: parts["interconnect"] ?? 1)
+        } catch { throw ValidationError("--efficiency: \(error)") }
     }
 
     /// The scalar types of `--ceilings`.

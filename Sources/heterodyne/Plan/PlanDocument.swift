@@ -33,6 +33,7 @@ struct PlanDocument: Encodable {
     struct SplitEntry: Encodable {
         let kind: String
         let units: Int
+        let weights: [String]
     }
 
     struct MemoryEntry: Encodable {
@@ -149,7 +150,7 @@ struct PlanDocument: Encodable {
             batch: model.batch, sequence: model.sequence, notes: model.notes)
         self.policy = PolicyEntry(
             allowsHost: policy.allowsHost, types: policy.types.description, isStrict: policy.isStrict)
-        self.split = split.map { SplitEntry(kind: $0.kind.rawValue, units: $0.units) }
+        self.split = split.map { SplitEntry(kind: $0.kind.rawValue, units: $0.units, weights: $0.weights.sorted()) }
         chips = plans.map { ChipEntry($0, model) }
     }
 }

@@ -15,6 +15,8 @@ struct PlannedModel: Sendable {
     let graphs: [Graph]
     /// What the inputs are, for people.
     let inputs: [String]
+    /// The names of the inputs.
+    let inputNames: [String]
     /// Samples in a run; nil where nothing says which dimension counts them.
     let batch: Int?
     /// Tokens in a sample; nil where nothing says so.
@@ -43,6 +45,7 @@ struct PlannedModel: Sendable {
             let extents = try ModelExtents(shapes, wishes)
             let plan = try Self.plan(model, path, extents, progress)
             graphs = plan.steps.filter { $0.purpose != .answer }.map(\.graph)
+            inputNames = shapes.map(\.name)
             inputs = try Self.signatures(of: model, extents).map { "\($0.name): \($0.signature.text)" }
             (batch, sequence) = (extents.batch, extents.sequence)
             self.role = role ?? (model.isForTraining ? .training : .inference)
@@ -60,6 +63,7 @@ struct PlannedModel: Sendable {
                 let extents = try ModelExtents(Self.shapes(of: parsed), wishes)
                 let graph = parsed.symbols.isEmpty ? parsed : try parsed.binding(extents.numbers)
                 graphs = [graph]
+                inputNames = graph.inputNames
                 inputs = zip(graph.inputNames, graph.inputTypes).map { "\($0): \($1)" }
                 (batch, sequence) = (extents.batch, extents.sequence)
                 self.role = role ?? .inference
