@@ -68,7 +68,7 @@ struct Failure: Error {
 extension UnsafeMutablePointer<heterodyne_error> {
     /// Writes a message, cut between characters where the host has no room, and the index of a node.
     func fill(_ message: String, node: Int? = nil) {
-        guard pointee.struct_size >= MemoryLayout<heterodyne_error>.size else { return }
+        guard pointee.struct_size >= FirstSize.error else { return }
         pointee.node = node.map { Int64($0) + 1 } ?? 0
         guard let destination = pointee.message else { return }
         var text = message

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CHeterodynePlugin
+import Synchronization
 
 /// Memory for C structs, arrays and text that a host reads. Freed with the object; what describes a plugin and its devices
 /// is never freed.
@@ -41,9 +42,18 @@ final class CMemory {
     /// Copies of the bytes of `texts`; nil for none.
     func texts(_ texts: [String]) -> UnsafePointer<heterodyne_string>? { array(texts.map(text)) }
 
+    private struct Kept: @unchecked Sendable {
+        // Unchecked: nobody uses the object any more.
+        let memory: CMemory
+    }
+
+    private static let kept = Mutex<[Kept]>([])
+
     /// Keeps everything for ever and returns `pointer` as a value that any thread may use.
     func forever<T>(_ pointer: UnsafePointer<T>) -> Forever<T> {
-        _ = Unmanaged.passRetained(self)
+        // In a list and not by a retain without release: the optimiser frees an object that, as it sees, nobody can reach.
+        let kept = Kept(memory: self)
+        Self.kept.withLock { $0.append(kept) }
         return Forever(pointer: pointer)
     }
 }

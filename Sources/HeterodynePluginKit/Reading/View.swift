@@ -17,7 +17,9 @@ struct ViewFault: Error {
 }
 
 /// The bytes that each struct had in version 1.0: what a host sets at least.
-private enum FirstSize {
+enum FirstSize {
+    static let error = end(\heterodyne_error.is_retryable)
+    static let completion = end(\heterodyne_completion.done)
     static let type = end(\heterodyne_type.byte_count)
     static let literal = end(\heterodyne_literal.splat_bits)
     static let attribute = end(\heterodyne_attribute.graph)

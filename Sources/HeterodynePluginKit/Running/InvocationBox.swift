@@ -51,7 +51,9 @@ final class InvocationBox: @unchecked Sendable {
             try bind(inputs, outputs)
             try invocation.run()
         } catch let failure { return Failure(failure, in: program.graph).write(to: error) }
-        if let completion { completion.pointee.done?(completion, Failure.ok) }
+        if let completion, completion.pointee.struct_size >= FirstSize.completion {
+            completion.pointee.done?(completion, Failure.ok)
+        }
         return Failure.ok
     }
 
