@@ -129,7 +129,7 @@ struct SamplePluginTests {
     }
 
     @Test("has no more memory than it says, and says so") func memory() throws {
-        let device = try AcmeDevice.get()
+        let device = try AcmeDevice.card()
         let part = 300 << 20
         var held: [any Buffer] = []
         let error = #expect(throws: BackendError.self) {

@@ -4,7 +4,9 @@
 import Foundation
 import Testing
 
-@Suite("Writing a backend", .enabled(if: Workshop.hasCompiler, Workshop.reason))
+@Suite(
+    "Writing a backend",
+    .enabled(if: Workshop.hasCompiler && Workshop.find("make") != nil, "needs cc and make on the path"))
 struct WritingABackendTests {
     private static func page() throws -> Walkthrough {
         let path = Workshop.root.appending(path: "docs/WritingABackend.md")
@@ -22,7 +24,7 @@ struct WritingABackendTests {
                 // Written when its turn comes.
                 let stage = ".stage\(script.utf8.count)"
                 try workshop.write(stage, text)
-                script += "cp \(stage) \(name)\n"
+                script += "mkdir -p \"$(dirname \(name))\" && cp \(stage) \(name)\n"
             case .run(let command, let output, let line):
                 script += "{ \(command)\n}; echo \"=== \(commands.count) $?\"\n"
                 commands.append((command, output, line))
