@@ -1,4 +1,0 @@
-// Heterodyne: tests.
-// SPDX-License-Identifier: Apache-2.0
-
-import Testing
