@@ -116,3 +116,25 @@ struct SymbolTests {
         #expect(openblas == nil || openblas != reference)
     }
 }
+
+@Suite("Vulkan as a plugin")
+struct VulkanPluginTests {
+    @Test("A device with memory of its own passes conformance behind the plugin interface")
+    func conformance() throws {
+        let plugin = try builtPlugin("vulkan")
+        let listing = plugin.discover()
+        // Without a driver the plugin loads all the same and says what is missing.
+        guard let descriptor = listing.devices.first else {
+            #expect(listing.unavailable.contains { !$0.reason.isEmpty && !$0.remedy.isEmpty })
+            return
+        }
+        #expect(descriptor.id == "vulkan-plugin:0")
+        let suite = ConformanceSuite.standard.quick
+        let chosen = ["conduct/*", "add/float32/*", "dot/float32/*", "softmax/*", "while/*", "gather/int32/*"]
+        let cases = chosen.flatMap { suite.filtered($0).cases }
+        let report = try ConformanceSuite(cases).run(
+            on: Device(descriptor: descriptor, backend: plugin), oracle: ReferenceEvaluator())
+        #expect(report.count(.failed) == 0, "\(report.results.filter { $0.status == .failed }.compactMap(\.reason))")
+        #expect(report.count(.passed) > 20)
+    }
+}

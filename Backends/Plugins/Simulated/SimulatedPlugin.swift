@@ -13,7 +13,6 @@ public func heterodyne_plugin_open(
     _ plugin: UnsafeMutablePointer<UnsafePointer<heterodyne_plugin>?>?, _ error: UnsafeMutablePointer<heterodyne_error>?
 ) -> Int32 {
     PluginKit.open(
-        { SimulatedBackend() }, name: "simulated-plugin", version: "0.1.0", host: host, minimum: minimum,
-        maximum: maximum,
+        { SimulatedBackend() }, name: "simulated", version: "0.1.0", host: host, minimum: minimum, maximum: maximum,
         plugin: plugin, error: error)
 }
