@@ -153,7 +153,7 @@ struct EstimateSum {
         let options = figures.options
         if usesFunctionCost {
             lines.append(
-                "a transcendental function takes \(Self.text(options.transcendentalOperations)) operations of the vector unit"
+                "a transcendental function takes \(Self.text(options.functionCost)) operations of the vector unit"
             )
         }
         let parts = [

@@ -92,12 +92,12 @@ struct ChipFigures {
         if kind == .contraction, !known.units.contains(.vector) { return rate(.matrix, known.matrix, type, 1) }
         let measured = options.detail?.rate(kind, type, isInner: isInner)
         if let measured { return .known(.vector, perSecond: measured * options.efficiency.compute) }
-        return rate(.vector, known.vector, type, kind == .transcendental ? options.transcendentalOperations : 1)
+        return rate(.vector, known.vector, type, kind == .transcendental ? options.functionCost : 1)
     }
 
     private func rate(_ unit: TypeProfile.Unit, _ fact: Fact, _ type: ScalarType, _ cost: Double) -> Rate {
         if let value = fact.positive {
-            return .known(unit, perSecond: value * share * options.efficiency.compute / max(cost, 1e-9))
+            return .known(unit, perSecond: value * share * options.efficiency.compute / cost)
         }
         let reason: String
         switch (fact, profile.type(type).presence) {

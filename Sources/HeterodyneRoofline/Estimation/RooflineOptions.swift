@@ -47,7 +47,7 @@ public struct RooflineOptions: Sendable, Hashable {
     ///
     /// The default is 16: a multiprocessor of NVIDIA's chips gives 16 special functions a clock and 128 multiply-adds, which are
     /// 256 operations (CUDA C++ Programming Guide, throughput of native arithmetic instructions); where there are no such
-    /// units, polynomials of 10 to 30 operations take their place.
+    /// units, polynomials of 10 to 30 operations take their place. What is no finite number above 0 counts as 1.
     public var transcendentalOperations: Double
     /// What was measured of the device beyond the figures of its profile.
     public var detail: DeviceDetail?
@@ -59,5 +59,10 @@ public struct RooflineOptions: Sendable, Hashable {
         self.efficiency = efficiency
         self.transcendentalOperations = transcendentalOperations
         self.detail = detail
+    }
+
+    /// What a function counts as.
+    var functionCost: Double {
+        transcendentalOperations > 0 && transcendentalOperations.isFinite ? transcendentalOperations : 1
     }
 }

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Work that several chips share")
 struct DistributionTests {
-    private func weight(_ builder: GraphBuilder, _ extents: [Int]) throws(GraphError) -> Term {
+    func weight(_ builder: GraphBuilder, _ extents: [Int]) throws(GraphError) -> Term {
         // Different numbers, so that equal constants are not one.
         let count = extents.reduce(1, *)
         let salt = Float(builder.nodes.count)
@@ -118,7 +118,7 @@ struct DistributionTests {
     }
 
     /// A block of a transformer: attention of `heads` heads and two layers, each with a residual and a normalization.
-    private func block(
+    func block(
         batch: Int, length: Int, width: Int, heads: Int, joined: Bool = false
     ) throws -> Graph {
         try graph { (b) throws(GraphError) in
@@ -217,6 +217,26 @@ struct DistributionTests {
         let operations = estimate.loads.filter { $0.type == .float32 }.reduce(0) { $0 + $1.operationCount }
         // Five times two products of 2 * 32 * 256 * 512 operations and 32 * 512 functions.
         #expect(operations == 83968000)
+    }
+
+    @Test("Branches that leave a value divided differently make it whole")
+    func branches() throws {
+        let type = TensorType(.float32, [32, 256])
+        let divided = try GraphBuilder.region([type]) { (b, t) throws(GraphError) in
+            [try t[0].dot(weight(b, [256, 256]), matrices)]
+        }
+        let plain = try GraphBuilder.region([type]) { (_, t) throws(GraphError) in [try t[0].negate()] }
+        func graph(_ otherwise: Graph) throws -> Graph {
+            try HeterodyneRooflineTests.graph { (b) throws(GraphError) in
+                try b.add(
+                    .conditional(then: divided, otherwise: otherwise),
+                    [b.input("c", .scalar(.bool)), b.input("x", type)])
+            }
+        }
+        // 3/4 of 32 * 256 numbers of 4 bytes.
+        #expect(isSame(try estimate(graph(plain), .tensor, 4).communicationByteCount, 24_576))
+        #expect(try estimate(graph(divided), .tensor, 4).communicationByteCount == 0)
+        #expect(try estimate(graph(divided), .tensor, 4).operationCount == 4_194_304)
     }
 
     // MARK: - Links

@@ -231,6 +231,15 @@ struct RooflineEstimatorTests {
         #expect(throws: RooflineError.self) { try RooflineEfficiency(interconnect: value) }
     }
 
+    @Test("A cost of functions that is none counts as one operation", arguments: [0, -3, .nan, .infinity] as [Double])
+    func functionCost(value: Double) throws {
+        let graph = try graph { (b) throws(GraphError) in try b.input("x", TensorType(.float32, [1000])).exp() }
+        let estimate = RooflineEstimator(chip(), options: RooflineOptions(transcendentalOperations: value))
+            .estimate(graph)
+        #expect(isSame(estimate.steps[0].computeSeconds, 1000 / 10e12))
+        #expect(estimate.assumptions == ["a transcendental function takes 1 operations of the vector unit"])
+    }
+
     @Test("A system whose chips are not told apart shares its work evenly, and says so")
     func system() throws {
         let estimate = RooflineEstimator(chip(chipCount: 8)).estimate(try product(4096, 4096, 4096))
