@@ -6,13 +6,18 @@ import Heterodyne
 import HeterodyneRoofline
 
 /// Measures a device for the roofline model: what calibration measures, and besides how products slow down with size and
-/// shape and how fast each level of memory is. All sizes are other ones than those that are predicted from them.
+/// shape and how fast each level of memory is. But for the product of 64, all sizes are other ones than those that
+/// `CheckEstimates` predicts.
 struct DeviceSurvey {
     let device: Device
     let threads: Int
 
-    /// The sides of the square matrices that the curve of products is measured at.
-    static let sides = [24, 40, 56, 80, 112, 144, 208, 320, 448, 704, 1280, 1792]
+    /// The sides of the square matrices that the curve of products is measured at: multiples of 64, as the extents of
+    /// models mostly are, since kernels are slower where their tiles are cut.
+    static let sides = [32, 64, 192, 320, 448, 704, 1280, 1792]
+
+    /// Bytes that copies touch whose bandwidth is measured: what is a cache and how much of it is left for us shows there.
+    private static let footprints = [18, 19, 20, 21, 22, 23, 24, 25, 26].map { 1 << $0 }
 
     /// The profile and what else was measured.
     func measure() throws -> (profile: ChipProfile, detail: DeviceDetail) {
@@ -36,10 +41,14 @@ struct DeviceSurvey {
         let large = 33_554_432
         replace("memory bytes", Double(large) * 8 / net(try time(copy(large))), in: &rates)
         var caches: [DeviceDetail.Cache] = []
-        for (capacity, floats) in Self.caches(threads: threads) {
-            let bandwidth = Double(floats) * 8 / net(try time(copy(floats)))
-            caches.append(.init(byteCount: capacity, bandwidth: bandwidth))
+        for bytes in Self.footprints {
+            let bandwidth = Double(bytes) / net(try time(copy(bytes / 8)))
+            caches.append(.init(byteCount: Double(bytes), bandwidth: bandwidth))
         }
+        // What models mostly compute: exponentials and hyperbolic tangents.
+        let functions = 98_304
+        replace(
+            "float32 transcendental", Double(functions) * 6 / net(try time(transcendental(functions))), in: &rates)
         let inner = try innerRates(calibrated, net)
         return (
             ChipProfile(measuring: device.id, name: device.descriptor.name, kind: .cpu, rates: rates),
@@ -119,34 +128,15 @@ struct DeviceSurvey {
         return try builder.build()
     }
 
-    private func time(_ graph: Graph) throws -> Double {
-        try TimedProgram(graph, on: device, threads: threads).seconds()
+    private func transcendental(_ count: Int) throws -> Graph {
+        let builder = GraphBuilder()
+        let x = try builder.input("x", TensorType(.float32, [count]))
+        try builder.output("y", try x.exp().tanh().exp().tanh().exp().tanh())
+        return try builder.build()
     }
 
-    // MARK: - Caches
-
-    /// The levels of the host's caches that several cores or programs share or own, with the number of floats that a copy
-    /// within each is measured with: half of what it holds.
-    private static func caches(threads: Int) -> [(capacity: Double, floats: Int)] {
-        let folder = "/sys/devices/system/cpu/cpu0/cache"
-        func text(_ index: Int, _ name: String) -> String? {
-            (try? String(contentsOfFile: "\(folder)/index\(index)/\(name)", encoding: .utf8))?
-                .trimmingCharacters(in: .whitespacesAndNewlines)
-        }
-        var levels: [(Double, Int)] = []
-        for index in 0..<8 {
-            guard let type = text(index, "type"), type != "Instruction", let level = text(index, "level"),
-                let size = text(index, "size"), let number = Double(size.dropLast()),
-                let list = text(index, "shared_cpu_list"),
-                level != "1"
-            else { continue }
-            let unit = size.hasSuffix("M") ? 1_048_576.0 : 1024.0
-            // A level that each core has of its own counts once for each thread.
-            let isShared = list.contains("-") || list.contains(",")
-            let capacity = number * unit * (isShared ? 1 : Double(threads))
-            levels.append((capacity, max(1024, Int(capacity / 16))))
-        }
-        return levels
+    private func time(_ graph: Graph) throws -> Double {
+        try TimedProgram(graph, on: device, threads: threads).seconds()
     }
 }
 
