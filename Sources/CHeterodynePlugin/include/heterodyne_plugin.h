@@ -475,8 +475,9 @@ typedef struct heterodyne_plugin {
         heterodyne_context *context, uint64_t device, const heterodyne_capabilities **capabilities,
         heterodyne_error *error);
     /* Whether and how the device runs node number `node` of `graph`: heterodyne_support. A reason goes into `error`, also
-     * with HETERODYNE_OK, for HETERODYNE_SUPPORT_NONE and _EMULATED. Optional: the capabilities then give the answer. Only
-     * composites that are claimed are asked about. */
+     * with HETERODYNE_OK, for HETERODYNE_SUPPORT_NONE and _EMULATED. Optional: the capabilities then give the answer.
+     * Nobody asks about composites that are not claimed, nor about HETERODYNE_PARAMETER and HETERODYNE_CONSTANT, which every
+     * device takes in the types that it stores. */
     int32_t (*support)(
         heterodyne_context *context, uint64_t device, const heterodyne_graph *graph, uint64_t node, uint32_t *support,
         heterodyne_error *error);
