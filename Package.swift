@@ -136,12 +136,13 @@ let package = Package(
                 "HeterodyneVulkan", "HeterodynePluginHost",
             ]),
         // Commands and samples.
-        command("devquery", ["Heterodyne", "HeterodyneConformance", argumentParser]),
+        module("CommandOutput", []),
+        command("devquery", ["Heterodyne", "HeterodyneConformance", "CommandOutput", argumentParser]),
         .executableTarget(
             name: "heterodyne-cli",
             dependencies: [
                 "Heterodyne", "HeterodyneConformance", "HeterodyneONNX", "HeterodyneModels", "HeterodyneRoofline",
-                argumentParser,
+                "CommandOutput", argumentParser,
             ],
             path: "Sources/heterodyne", swiftSettings: settings),
         .target(

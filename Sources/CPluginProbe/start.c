@@ -120,6 +120,13 @@ static int start_fresh(
     return failure;
 }
 
+#ifdef __GLIBC__
+static void leave(int status, void *unused) {
+    (void)unused;
+    _exit(status);
+}
+#endif
+
 static int start_fork(
     const char *library, const char *const *required, size_t required_count, uint32_t minimum, uint32_t maximum, int records,
     int output, char **environment, pid_t *pid) {
@@ -130,6 +137,11 @@ static int start_fork(
     *pid = fork();
     if (*pid == 0) {
         setpgid(0, 0);
+#ifdef __GLIBC__
+        // A plugin that calls exit must not run what the host and its drivers registered for their own end: the handler that
+        // comes last runs first.
+        on_exit(leave, NULL);
+#endif
         environ = environment; // setenv takes a lock that another thread of the host may have held
         int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (input < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || dup2(records, 3) < 0)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CommandOutput
 import Heterodyne
 
 /// Shows what a graph in the text form compiles to.
@@ -52,6 +53,7 @@ struct CompileCommand: ParsableCommand {
     func validate() throws { _ = try scalarTypePolicy(types) }
 
     func run() throws {
+        Output.reserve()
         let text = try read(file)
         let numbers = try extents(bindings, option: "--bind", kind: "symbol=number")
         let target = try device.map { try heterodyne_cli.device($0) } ?? Device.current

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CommandOutput
 import Heterodyne
 import HeterodyneConformance
 
@@ -74,6 +75,7 @@ struct ConformanceCommand: ParsableCommand {
     @OptionGroup(title: "ONNX suite") var onnx: ONNXSuiteOptions
 
     func run() throws {
+        Output.reserve()
         var suite = extent == .full ? ConformanceSuite.standard : ConformanceSuite.standard.quick
         if let filter { suite = suite.filtered(filter) }
         if onnx.isOnly { suite.cases = [] }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CommandOutput
 import Foundation
 import Heterodyne
 import HeterodyneConformance
@@ -58,6 +59,7 @@ struct ExportCommand: ParsableCommand {
     }
 
     func run() throws {
+        Output.reserve()
         if let conformance { return try writeCases(to: conformance) }
         guard let file, let output else { return }
         let text = try read(file)

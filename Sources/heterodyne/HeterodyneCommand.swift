@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CommandOutput
 import Foundation
 import Heterodyne
 
@@ -17,6 +18,10 @@ struct HeterodyneCommand: ParsableCommand {
             CompileCommand.self, PlanCommand.self,
         ])
 }
+
+/// Text to standard output, which belongs to the command: what plugins and drivers print goes to standard error once a command has
+/// called `Output.reserve()`.
+func print(_ text: String, terminator: String = "\n") { Output.print(text, terminator: terminator) }
 
 /// Text to the standard error stream.
 func printError(_ text: String, terminator: String = "\n") {

@@ -48,9 +48,11 @@ let allowedArrows: [String: Set<String>] = [
         "HeterodyneWeights", "HeterodyneONNX", "HeterodyneModels", "HeterodyneReference", "HeterodyneOpenBLAS",
         "HeterodyneVulkan", "HeterodynePluginHost",
     ],
-    "devquery": ["Heterodyne", "HeterodyneConformance"],
+    "CommandOutput": [],
+    "devquery": ["Heterodyne", "HeterodyneConformance", "CommandOutput"],
     "heterodyne-cli": [
         "Heterodyne", "HeterodyneConformance", "HeterodyneONNX", "HeterodyneModels", "HeterodyneRoofline",
+        "CommandOutput",
     ],
     "SentenceEmbeddingModel": ["Heterodyne"],
     "SentenceEmbedding": ["Heterodyne", "SentenceEmbeddingModel"],

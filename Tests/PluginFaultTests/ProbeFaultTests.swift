@@ -105,7 +105,7 @@ struct ProbeFaultTests {
         try found.expectHealthy()
         let lines = found.lines
         #expect(lines.allSatisfy { $0.backend == "faulty" }, "\(lines)")
-        #expect(Self.processes(using: folder.path).allSatisfy { $0 == getpid() })
+        #expect(Self.isLeftAlone(folder.path), "a process of the plugin is left")
         let line = try #require(lines.first, "\(expected.fault) went unnoticed")
         #expect(found.backends.filter { $0.name == "faulty" }.allSatisfy { $0.discover().devices.isEmpty })
         #expect(lines.count <= 2 && (line.id == "faulty" || line.id.hasPrefix("faulty:")), "\(lines)")
@@ -167,6 +167,16 @@ struct ProbeFaultTests {
         }
     }
 
+    /// Whether nobody but this process uses a folder. Forks of this process, which other tests make, use what it uses for the
+    /// seconds that they live; what a plugin leaves behind sleeps for a minute.
+    static func isLeftAlone(_ folder: String) -> Bool {
+        for _ in 0..<100 {
+            if processes(using: folder).allSatisfy({ $0 == getpid() }) { return true }
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+        return false
+    }
+
     @Test("Of two devices with one identifier, the first can be used and the second is told")
     func sameIds() throws {
         let folder = try PluginFolder()
@@ -191,7 +201,7 @@ struct ProbeFaultTests {
         let found = folder.find()
         // A child that the plugin leaves behind keeps nobody waiting for a minute, and does not outlive the probe.
         #expect(clock.now - start < .seconds(25))
-        #expect(Self.processes(using: folder.path).allSatisfy { $0 == getpid() })
+        #expect(Self.isLeftAlone(folder.path), "a process of the plugin is left")
         let device = try #require(found.backends.first?.discover().devices.first, "\(found.lines)")
         let texts = [device.id, device.name, device.vendor] + device.details.values
         #expect(!texts.joined().unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F })

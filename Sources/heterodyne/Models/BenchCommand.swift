@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CommandOutput
 import Foundation
 import Heterodyne
 import HeterodyneModels
@@ -54,6 +55,7 @@ struct BenchCommand: ParsableCommand {
     }
 
     func run() throws {
+        Output.reserve()
         let progress = ProgressLine()
         defer { progress.finish() }
         progress.show("reading \(arguments.model)")

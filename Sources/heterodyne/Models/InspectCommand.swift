@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CommandOutput
 import Foundation
 import Heterodyne
 import HeterodyneModels
@@ -22,6 +23,7 @@ struct InspectCommand: ParsableCommand {
     @OptionGroup var arguments: ModelArguments
 
     func run() throws {
+        Output.reserve()
         let progress = ProgressLine()
         defer { progress.finish() }
         progress.show("reading \(arguments.model)")

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CommandOutput
 import Foundation
 import Heterodyne
 import HeterodyneModels
@@ -65,6 +66,7 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
+        Output.reserve()
         let progress = ProgressLine()
         defer { progress.finish() }
         let path = arguments.model

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CommandOutput
 import Heterodyne
 import HeterodyneRoofline
 
@@ -153,6 +154,7 @@ struct PlanCommand: ParsableCommand {
     }
 
     func run() throws {
+        Output.reserve()
         let catalog = ProfileCatalog()
         if list {
             print(json ? try ProfileListDocument(catalog).jsonText() : ProfileList(catalog: catalog).text)

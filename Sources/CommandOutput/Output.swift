@@ -1,4 +1,4 @@
-// Heterodyne: standard output, which belongs to devquery alone.
+// Heterodyne: standard output, which belongs to the command alone.
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
@@ -9,9 +9,9 @@ import Musl
 import Glibc
 #endif
 
-/// Standard output, which belongs to devquery alone: plugins and drivers that print although they must not reach standard
+/// Standard output, which belongs to the command alone: plugins and drivers that print although they must not reach standard
 /// error, so that tables stay whole and JSON stays JSON.
-enum Output {
+public enum Output {
     /// Where standard output led when the command started.
     private static let file: FileHandle = {
         fflush(nil)
@@ -21,8 +21,10 @@ enum Output {
     }()
 
     /// Sends to standard error what others print from now on.
-    static func reserve() { _ = file }
+    public static func reserve() { _ = file }
 
     /// Prints `text` and a line break. Where nobody reads any more, that is no failure of the command.
-    static func print(_ text: String) { try? file.write(contentsOf: Data((text + "\n").utf8)) }
+    public static func print(_ text: String, terminator: String = "\n") {
+        try? file.write(contentsOf: Data((text + terminator).utf8))
+    }
 }
