@@ -13,7 +13,7 @@ final class SimulatedExecutable: Executable {
     /// What the roofline model says.
     let estimate: RooflineEstimate
     /// Keeps the constants alive and counted.
-    private let constants: [LiteralStorage]
+    private let constants: SimulatedConstants
     let label: String
 
     init(_ unit: CompilationUnit, chip: SimulatedChip) throws(BackendError) {
@@ -26,12 +26,10 @@ final class SimulatedExecutable: Executable {
             let types = unit.graph.nodes[step.node].resultTypes.map(\.description).joined(separator: ", ")
             return "\(step.name) \(types)"
         }
-        constants = unit.graph.storages
-        try Self.checkSize(unit.graph, constants, program.arenaByteCount, chip, label)
-        try chip.memory.take(constants, for: "'\(unit.label)' with constants")
+        let storages = unit.graph.storages
+        try Self.checkSize(unit.graph, storages, program.arenaByteCount, chip, label)
+        constants = try SimulatedConstants(storages, in: chip.memory, of: label)
     }
-
-    deinit { chip.memory.give(constants) }
 
     /// Throws `outOfMemory` where the program would not even fit into an empty chip.
     private static func checkSize(

@@ -90,6 +90,22 @@ final class SimulatedMemory: Sendable {
     }
 }
 
+/// Constants that are alive and counted while this object lives.
+final class SimulatedConstants: Sendable {
+    private let storages: [LiteralStorage]
+    private let memory: SimulatedMemory
+
+    /// Takes room for the constants of a program. Throws `outOfMemory` and takes nothing where there is none.
+    init(_ storages: [LiteralStorage], in memory: SimulatedMemory, of program: String) throws(BackendError) {
+        // Before anything is stored: what fails here has nothing to give back.
+        try memory.take(storages, for: "'\(program)' with constants")
+        self.storages = storages
+        self.memory = memory
+    }
+
+    deinit { memory.give(storages) }
+}
+
 /// Memory of a simulated chip: bytes of the host that the host reaches by copying only, so that every transfer shows.
 final class SimulatedBuffer: Buffer {
     /// The chip's memory.

@@ -232,4 +232,27 @@ struct SimulatedBackendTests {
         }
         _ = try device.backend.allocate(byteCount: 30_000, on: device.id)
     }
+
+    @Test("a program that is refused takes nothing from those that run", arguments: [100, 25])
+    func refusedProgram(rows: Int) throws {
+        let weights = Tensor([Float](repeating: 0.25, count: 64 * 64), shape: [64, 64])
+        let more = Tensor([Float](repeating: 0.75, count: 64 * 64), shape: [64, 64])
+        let profile = try Chips.profile("A100") { $0.memoryByteCount = Chips.figure(46_000) }
+        let device = try Chips.device(profile)
+        func graph(_ rows: Int, _ tensors: [Tensor]) throws -> Graph {
+            try compile { (x: Tensor) in tensors.reduce(x) { $0.matmul($1) } }
+                .graph(for: [TensorType(.float32, [rows, 64])])
+        }
+        let first = try device.backend.compile(CompilationUnit(graph: graph(1, [weights])), for: device.id)
+        let buffer = try device.backend.allocate(byteCount: 20_000, on: device.id)
+        // 100 rows do not even fit into an empty chip; with 25 the further weights do not fit beside what is there.
+        let error = #expect(throws: BackendError.self) {
+            try device.backend.compile(
+                CompilationUnit(graph: graph(rows, rows == 100 ? [weights] : [weights, more])), for: device.id)
+        }
+        #expect(error?.kind == .outOfMemory)
+        // 16384 bytes of weights and the buffer are still there.
+        #expect(throws: BackendError.self) { try device.backend.allocate(byteCount: 10_000, on: device.id) }
+        withExtendedLifetime((first, buffer)) {}
+    }
 }

@@ -25,6 +25,8 @@ extension PluginDevice {
         let (failure, remark) = table.attempt(.support) { error in
             ask(table.context, index, view.graph, number, &answer, error)
         }
+        // The structs lie in the view, and the plugin reads them until it has answered.
+        withExtendedLifetime(view) {}
         if let failure {
             let error = self.error(failure, of: .support)
             return .unsupported(reason: error.message)
